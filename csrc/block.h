@@ -1,0 +1,89 @@
+/*
+ * block.h: how an event lies in memory. Written by the engine thread, read by the accessors of keel.h and, byte for
+ * byte, by lib/decode.js; change both together.
+ *
+ * An event is a whole number of 8-byte units. Numbers are little-endian int32 words unless they are marked f64 (two
+ * words, 8-byte aligned). Text is UTF-8.
+ *
+ *   word 0  size in bytes, this header included, padded to 8
+ *   word 1  kind (keel_event_kind)
+ *   word 2  tag, low half          word 3  tag, high half
+ *   word 4  pool id                word 5  connection id (0: none)
+ *   word 6  lease, low half        word 7  lease, high half
+ *   word 8  the body begins
+ */
+#ifndef KEEL_BLOCK_H
+#define KEEL_BLOCK_H
+
+enum keel__block_header {
+  KEEL__B_SIZE = 0,
+  KEEL__B_KIND = 1,
+  KEEL__B_TAG = 2,
+  KEEL__B_POOL = 4,
+  KEEL__B_CONNECTION = 5,
+  KEEL__B_LEASE = 6,
+  KEEL__B_BODY = 8,
+};
+
+/* KEEL_EV_FIELDS: word 8 column count, word 9 bytes of all names; then KEEL__F_WORDS words for each column; then the names
+ * one after the other. */
+enum keel__block_field {
+  KEEL__F_TABLE = 0,
+  KEEL__F_COLUMN = 1,
+  KEEL__F_TYPE = 2,
+  KEEL__F_SIZE = 3,
+  KEEL__F_MODIFIER = 4,
+  KEEL__F_FORMAT = 5,
+  KEEL__F_NAME_BYTES = 6,
+  KEEL__F_RESERVED = 7,
+  KEEL__F_WORDS = 8,
+};
+
+/* KEEL_EV_ROWS: word 8 rows, word 9 columns, word 10 offset kind, word 11 bytes of text; then rows * columns words, row by
+ * row: where the cell's text ends, counted from the beginning of the text (it begins where the cell before it ends);
+ * ~end for SQL NULL. Then the text. A block holds about KEEL__ROWS_TARGET bytes of text at most, unless one row is larger. */
+enum keel__block_rows {
+  KEEL__R_ROWS = 8,
+  KEEL__R_COLUMNS = 9,
+  KEEL__R_OFFSETS = 10,
+  KEEL__R_TEXT_BYTES = 11,
+  KEEL__R_ENDS = 12,
+};
+enum keel__block_offsets {
+  KEEL__OFFSETS_ASCII = 0, /* the text is ASCII: bytes and UTF-16 units are the same */
+  KEEL__OFFSETS_UTF16 = 1, /* valid UTF-8, ends count UTF-16 units */
+  KEEL__OFFSETS_BYTES = 2, /* ends count bytes: binary results, text that is not UTF-8, or an engine told to */
+};
+#define KEEL__ROWS_TARGET 16384
+/* Rows in one block at most: a retained substring holds on to its block's text and to no more. */
+#define KEEL__ROWS_MAX 48
+
+/* KEEL_EV_COMPLETE: word 8 bytes of the tag (without its NUL), word 9 reserved; then the tag, NUL-terminated. */
+
+/* KEEL_EV_DONE: word 8 transaction status ('I', 'T', 'E'), word 9 attempts, words 10-11 f64 ms waited for a connection,
+ * words 12-13 f64 ms from sending to the last byte. */
+
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE: word 8 keel_code (KEEL_OK: closed by us, or a notice), word 9
+ * keel_outcome, word 10 attempts, word 11 transaction status, word 12 number of fields, word 13 bytes of all texts; then two
+ * words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
+ * (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
+enum keel__block_error {
+  KEEL__E_CODE = 8,
+  KEEL__E_OUTCOME = 9,
+  KEEL__E_ATTEMPTS = 10,
+  KEEL__E_STATUS = 11,
+  KEEL__E_FIELDS = 12,
+  KEEL__E_TEXT_BYTES = 13,
+  KEEL__E_BODY = 14,
+};
+
+/* KEEL_EV_LEASED, KEEL_EV_OPENED: word 8 backend pid, word 9 server version (150018), word 10 port, word 11 bytes of the
+ * host, word 12 bytes of the server parameters, word 13: 1 when the link is encrypted; then the host, NUL-terminated; then
+ * (OPENED only) name NUL value NUL of the reported parameters. */
+
+/* KEEL_EV_NOTIFICATION: word 8 backend pid, word 9 bytes of channel, word 10 bytes of payload, word 11 reserved; then both,
+ * each NUL-terminated. KEEL_EV_PARAMETER: word 8 bytes of name, word 9 bytes of value; then both, each NUL-terminated. */
+
+/* KEEL_EV_PASSWORD, KEEL_EV_POOL_CLOSED: no body. KEEL_EV_COPY: word 8: 0 in, 1 out, 2 both. */
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * core.h: what the core offers to the parts that do I/O (pg/, engine*.c) and to the simulator.
+ *
+ * The core decides: who gets which connection, when one is opened, retired, cancelled, given up. It performs nothing. It
+ * reads no clock: `now` is microseconds on a monotonic clock of the caller's. It asks for effects through keel__ops and
+ * hears of their ends through the keel__conn_* calls. One thread (or one lock) at a time; no call blocks.
+ *
+ * Re-entrance: an op may call nothing of the core. Ops are to be quick: note the wish, do it after the call, or do it if it
+ * cannot come back in.
+ */
+#ifndef KEEL_CORE_CORE_H
+#define KEEL_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../keel.h"
+#include "heap.h"
+#include "hist.h"
+#include "list.h"
+#include "lru.h"
+#include "rng.h"
+
+typedef uint64_t keel__time; /* microseconds */
+#define KEEL__NEVER UINT64_MAX
+
+typedef struct keel__pool keel__pool;
+typedef struct keel__conn keel__conn;
+typedef struct keel__request keel__request;
+
+/* ---------------------------------------------------------------- states */
+
+/* X(NAME, list of the pool that holds it) */
+#define KEEL__CONN_STATE_MAP(X)                                                             \
+  X(CLOSED, "none: about to be freed, or waiting for the I/O side to let go")               \
+  X(ASKING, "opening: the owner is asked for a password")                                   \
+  X(RESOLVING, "opening: names are looked up")                                              \
+  X(CONNECTING, "opening: libpq connects, negotiates TLS, authenticates")                   \
+  X(STARTING, "opening: session settings are applied")                                      \
+  X(IDLE, "idle: clean, nothing in flight; last used first")                                \
+  X(BUSY, "busy: lone statements in flight")                                                \
+  X(LEASED, "leased: lent to one holder")                                                   \
+  X(RESETTING, "resetting: a rollback, or the end of a cancelled statement, is awaited")    \
+  X(DRAINING, "draining: no new work; closes when what is in flight has ended")             \
+  X(CLOSING, "closing: the I/O side was told to close it")
+
+typedef enum keel__conn_state {
+#define KEEL__STATE_ENUM(name, list) KEEL__CONN_##name,
+  KEEL__CONN_STATE_MAP(KEEL__STATE_ENUM)
+#undef KEEL__STATE_ENUM
+  KEEL__CONN_STATES
+} keel__conn_state;
+
+#define KEEL__REQ_STATE_MAP(X)                                                              \
+  X(NEW, "none: not yet submitted")                                                         \
+  X(QUEUED, "pool's queue, or its lease's queue")                                           \
+  X(SENT, "its connection's in-flight list, in the order sent")                             \
+  X(CANCELLING, "its connection's in-flight list; already settled, the server is told")     \
+  X(DONE, "none: settled, about to be forgotten")
+
+typedef enum keel__req_state {
+#define KEEL__STATE_ENUM(name, list) KEEL__REQ_##name,
+  KEEL__REQ_STATE_MAP(KEEL__STATE_ENUM)
+#undef KEEL__STATE_ENUM
+} keel__req_state;
+
+typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL_CLOSED } keel__pool_state;
+
+/* Why a connection is closed; each is counted. */
+#define KEEL__CLOSE_MAP(X)                                                                  \
+  X(IDLE_TIMEOUT) X(LIFETIME) X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN)
+typedef enum keel__close_reason {
+#define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
+  KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
+#undef KEEL__CLOSE_ENUM
+  KEEL__CLOSE_REASONS
+} keel__close_reason;
+
+/* ---------------------------------------------------------------- failures and plans */
+
+/* What went wrong, as far as a decision needs it. `detail` belongs to the I/O side and lives for the call only. */
+typedef struct keel__failure {
+  keel_code code;
+  keel_outcome outcome;
+  char sqlstate[6]; /* "" when the server said nothing */
+  const void *detail;
+} keel__failure;
+
+/* How a query is to go over the wire. */
+typedef struct keel__plan {
+  uint32_t statement; /* prepared statement to run by name; 0: unnamed */
+  bool parse;         /* prepare it first, in the same flush */
+  uint32_t evict;     /* prepared statement to close first (the LRU is full); 0: none */
+} keel__plan;
+
+/* ---------------------------------------------------------------- objects (read by the I/O side; written by the core) */
+
+struct keel__request {
+  keel__link link;         /* in the one list that its state names */
+  keel__link registry;     /* in the pool's list of all requests not yet forgotten */
+  keel__req_state state;   /* changed by keel__request_set_state alone */
+  keel_request_kind kind;
+  uint32_t flags;          /* KEEL_Q_* */
+  uint64_t tag;
+  uint64_t lease;          /* the lease it runs on; 0: a lone one */
+  uint32_t statement;      /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
+  bool named;              /* the caller chose the statement's name: always prepared, never evicted behind his back */
+  bool settled;
+  bool aborted;            /* given up by the caller (else by its deadline) */
+  uint32_t attempts;
+  keel__plan plan;         /* of the last sending */
+  keel__conn *conn;
+  keel__timer timer;
+  keel__time submitted, sent, answered;
+};
+
+struct keel__conn {
+  keel__link link;
+  keel__conn_state state; /* changed by keel__conn_set_state alone */
+  keel__pool *pool;
+  uint32_t id;            /* unique in the pool, from 1 */
+  uint64_t lease;         /* current lease; 0: none */
+  bool lost, cancel_sent, cancel_under_way, release_wanted, destroy_wanted, setup_lease;
+  char status;            /* transaction status of the last answer: 'I', 'T', 'E' */
+  uint32_t uses;
+  keel__list in_flight;   /* requests, oldest first */
+  keel__list lease_queue; /* requests of the lease that are not sent yet */
+  keel__lru prepared;
+  keel__timer timer;      /* the one timer that its state needs: open, idle, cancel */
+  keel__time opened, retire_at, idle_since, open_started;
+  void *io;               /* the I/O side's own */
+};
+
+/* ---------------------------------------------------------------- effects */
+
+typedef struct keel__ops {
+  /* Begin to open. Answer: any number of keel__conn_progress, then keel__conn_opened or keel__conn_open_failed. */
+  void (*open)(void *io, keel__conn *conn);
+  /* Put this query on the wire behind those in flight. Answer: keel__conn_answered in the order sent, or keel__conn_lost. */
+  void (*send)(void *io, keel__conn *conn, keel__request *request);
+  /* End the open transaction (ROLLBACK). Answer: keel__conn_reset, or keel__conn_lost. */
+  void (*reset)(void *io, keel__conn *conn);
+  /* Ask the server to cancel what runs there. Answer, whatever came of it: keel__conn_cancel_delivered. */
+  void (*cancel)(void *io, keel__conn *conn);
+  /* Close the link, at any stage. Answer: keel__conn_closed, after which `conn` is gone. */
+  void (*close)(void *io, keel__conn *conn, keel__close_reason reason);
+  /* The one settlement of a request. `failure` NULL: success. For a granted KEEL_ACQUIRE conn->lease says which. */
+  void (*settle)(void *io, keel__request *request, const keel__failure *failure);
+  /* The core will not touch the request again; free it. Always after settle. */
+  void (*forget)(void *io, keel__request *request);
+  /* A connection is usable for the first time / is gone. Its setup lease, if any, is in conn->lease. */
+  void (*opened)(void *io, keel__conn *conn);
+  void (*gone)(void *io, keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
+  /* The pool is closed: no connection and no request is left. Last op of a pool. */
+  void (*pool_closed)(void *io, keel__pool *pool);
+} keel__ops;
+
+/* ---------------------------------------------------------------- pool */
+
+typedef struct keel__pool_config {
+  uint32_t min, max, max_waiting, max_uses, pipeline_depth, prepare_cache;
+  keel__time acquire_timeout, connect_timeout, idle_timeout, max_lifetime, query_timeout, cancel_timeout, drain_timeout;
+  double lifetime_jitter;
+  keel_prepare prepare;
+  bool hold_new, ask_password, single;
+} keel__pool_config;
+
+/* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
+KEEL_MUST_CHECK keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_config *config,
+                                                 keel_reason *reason);
+
+typedef struct keel__counters {
+  uint64_t started, succeeded, failed, retried, timed_out, cancelled, rejected, slow;
+  uint64_t created, connect_failed, resets, closed, closed_for[KEEL__CLOSE_REASONS];
+} keel__counters;
+
+struct keel__pool {
+  keel__pool_state state; /* changed by keel__pool_set_state alone */
+  keel__pool_config config;
+  const keel__ops *ops;
+  void *io;
+  keel__heap timers;
+  keel__rng rng;
+  keel__list queue;                    /* requests waiting for a connection: lone statements and KEEL_ACQUIRE, FIFO */
+  keel__list requests;                 /* all not yet forgotten */
+  keel__list conns[KEEL__CONN_STATES]; /* one list per state */
+  uint32_t conn_total;                 /* all but CLOSING and CLOSED */
+  uint32_t next_conn;
+  uint64_t next_lease;
+  bool prepare_off;                    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
+  keel__timer drain_timer, reopen_timer;
+  uint32_t open_failures;              /* in a row; spaces out reopening for `min` and for waiters behind live connections */
+  keel__counters counters;
+  keel__hist latency_queue, latency_server;
+};
+
+KEEL_MUST_CHECK keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, const keel__ops *ops, void *io,
+                                          uint64_t seed);
+void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
+void keel__pool_destroy(keel__pool *pool);               /* after pool_closed, or when the engine stops */
+
+/* The request is the core's until ops->forget. Fields kind, flags, tag, lease, statement, named are set by the caller; `timeout`
+ * is KEEL__NEVER for none. */
+void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);
+void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now);
+void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now);
+void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now);
+void keel__pool_hold_new(keel__pool *pool, bool on);
+void keel__pool_set_prepare_off(keel__pool *pool);
+
+/* Runs what is due. Call when `now` has reached keel__pool_next. */
+void keel__pool_tick(keel__pool *pool, keel__time now);
+keel__time keel__pool_next(const keel__pool *pool); /* when to call tick; KEEL__NEVER: no need */
+
+uint32_t keel__pool_count(const keel__pool *pool, keel__conn_state state);
+
+/* ---------------------------------------------------------------- what the I/O side reports */
+
+void keel__conn_progress(keel__conn *conn, keel__conn_state stage, keel__time now); /* RESOLVING, CONNECTING, STARTING */
+void keel__conn_opened(keel__conn *conn, keel__time now);
+void keel__conn_open_failed(keel__conn *conn, const keel__failure *failure, keel__time now);
+/* The oldest request in flight has ended with ReadyForQuery/Sync; `failure` NULL: success. */
+void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char status, keel__time now);
+/* The link died (also while idle). failure->outcome is ignored: the core says for each request what is known. */
+void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time now);
+void keel__conn_cancel_delivered(keel__conn *conn, keel__time now);
+void keel__conn_reset(keel__conn *conn, bool clean, keel__time now);
+void keel__conn_closed(keel__conn *conn, keel__time now);
+/* A statement ran that dropped the session's prepared statements (DISCARD ALL, DEALLOCATE ALL). */
+void keel__conn_forget_prepared(keel__conn *conn);
+
+#endif

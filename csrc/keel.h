@@ -1,0 +1,314 @@
+/*
+ * keel.h: the public face of the pgkeel engine, a PostgreSQL connection pool in C.
+ *
+ * An engine is one thread. It owns every pool, connection and request given to it; other threads hand it work with
+ * keel_submit() and friends (they copy what they are given and never block on the network) and take what came of it
+ * with keel_next(). Nothing here calls back into the application but the doorbell.
+ *
+ *   keel_engine_start -> keel_pool_open -> keel_submit ... keel_wait / keel_next ... -> keel_pool_close -> keel_engine_stop
+ *
+ * Rules that hold for every function:
+ *   - A function that can fail returns a keel_code; KEEL_OK is 0. When it returns anything else, no event for that
+ *     call will ever arrive; when it returns KEEL_OK, the final event for it arrives exactly once, also through close.
+ *   - Strings are UTF-8 and, where no length is given, NUL-terminated. What is passed in is copied before return.
+ *   - Times are milliseconds unless the name says otherwise; 0 means "no limit" for a timeout.
+ *   - "Any thread" functions may be called from any thread but the engine's own; events of one engine are to be taken by
+ *     one thread at a time.
+ */
+#ifndef KEEL_H
+#define KEEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KEEL_API __attribute__((visibility("default")))
+#define KEEL_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define KEEL_API
+#define KEEL_MUST_CHECK
+#endif
+
+#define KEEL_VERSION "8.23.0"
+
+/* ---------------------------------------------------------------- errors */
+
+/* X(name, number, what it means). The names are the codes that an application sees; numbers never change meaning. */
+#define KEEL_ERROR_MAP(X)                                                                    \
+  X(OK, 0, "success")                                                                        \
+  X(SERVER, 1, "the server answered with an error; see its SQLSTATE")                        \
+  X(CONNECT_FAILED, 2, "no connection could be opened")                                      \
+  X(CONNECT_TIMEOUT, 3, "a connection was not open in time")                                 \
+  X(CONNECTION_LOST, 4, "the link to the server died")                                       \
+  X(ACQUIRE_TIMEOUT, 5, "no connection became free in time")                                 \
+  X(QUEUE_FULL, 6, "too many requests are waiting already")                                  \
+  X(QUERY_TIMEOUT, 7, "the request's deadline passed")                                       \
+  X(ABORTED, 8, "the caller aborted the request")                                            \
+  X(BREAKER_OPEN, 9, "refused at once: the node is known to be down")                        \
+  X(POOL_CLOSED, 10, "the pool is closing or closed")                                        \
+  X(CONFIG, 11, "a bad option, variable or connection string")                               \
+  X(NO_MEMORY, 12, "out of memory")                                                          \
+  X(MISUSE, 13, "a call that its contract forbids, such as a query on a lease given back")
+
+typedef enum keel_code {
+#define KEEL_ERROR_ENUM(name, number, text) KEEL_##name = number,
+  KEEL_ERROR_MAP(KEEL_ERROR_ENUM)
+#undef KEEL_ERROR_ENUM
+} keel_code;
+
+/* "KEEL_OK", "KEEL_CONNECT_FAILED", ...; never NULL. Any thread. */
+KEEL_API const char *keel_code_name(keel_code code);
+/* The meaning in words, from the map above; never NULL. Any thread. */
+KEEL_API const char *keel_code_text(keel_code code);
+
+/* What is known of a failed request's effect. */
+typedef enum keel_outcome {
+  KEEL_OUTCOME_NONE = 0,    /* not a failure */
+  KEEL_NOT_SENT = 1,        /* the server never got it */
+  KEEL_ROLLED_BACK = 2,     /* the server left no trace of it */
+  KEEL_OUTCOME_UNKNOWN = 3, /* it may have happened */
+} keel_outcome;
+
+/* A human-readable reason, filled by the functions that take one. Never holds a password or a parameter. */
+typedef struct keel_reason {
+  char option[64];   /* the option at fault, or "" */
+  char message[512]; /* what was wrong and what is accepted */
+} keel_reason;
+
+/* ---------------------------------------------------------------- engine */
+
+typedef struct keel_engine keel_engine;
+typedef struct keel_pool keel_pool;
+typedef struct keel_event keel_event;
+
+/* Called on the engine thread when events are there and keel_next() has found none since the last ring. It must not
+ * block and must not call into keel; it is to wake the thread that takes the events. */
+typedef void (*keel_doorbell)(void *data);
+
+typedef struct keel_engine_options {
+  size_t size;           /* stamped by keel_engine_options_init */
+  keel_doorbell doorbell; /* NULL: the taker uses keel_wait() */
+  void *doorbell_data;
+  int utf16_offsets; /* 1: cell offsets of KEEL_EV_ROWS count UTF-16 units (for JavaScript), 0: bytes */
+} keel_engine_options;
+
+KEEL_API void keel_engine_options_init(keel_engine_options *options);
+
+/* Starts the engine thread. Any thread. *engine is set only on KEEL_OK; end it with keel_engine_stop. */
+KEEL_API KEEL_MUST_CHECK keel_code keel_engine_start(const keel_engine_options *options, keel_engine **engine);
+
+/* Ends the engine at once: sockets are closed, work in flight is abandoned (close the pools first to have it settled),
+ * events not yet taken are dropped, and after return the doorbell is never called again. Pools of this engine are freed.
+ * Returns within a second even while a name server or a cancel stalls. Any thread but the engine's; once. */
+KEEL_API void keel_engine_stop(keel_engine *engine);
+
+/* ---------------------------------------------------------------- pool */
+
+typedef enum keel_prepare {
+  KEEL_PREPARE_AUTO = 0,  /* prepare from the second use on; stops when a pooler in between cannot do it */
+  KEEL_PREPARE_ALWAYS = 1,
+  KEEL_PREPARE_NEVER = 2,
+} keel_prepare;
+
+typedef struct keel_pool_options {
+  size_t size;      /* stamped by keel_pool_options_init */
+  const char *name; /* for metrics; default "pool" */
+
+  /* Where to connect. `conninfo` is a libpq keyword string or URI (several hosts, target_session_attrs, service,
+   * passfile ... all work); the NULL-terminated `keywords`/`values` pairs override it, as in PQconnectdbParams.
+   * The environment (PG*) and service and pass files fill what is left, as libpq does. */
+  const char *conninfo;
+  const char *const *keywords;
+  const char *const *values;
+  /* PEM text instead of files; each overrides sslrootcert, sslcert, sslkey. NULL: not given. */
+  const char *ssl_ca_pem;
+  const char *ssl_cert_pem;
+  const char *ssl_key_pem;
+  /* NULL-terminated pairs applied with SET in one round trip after connecting (statement_timeout ...). */
+  const char *const *session_names;
+  const char *const *session_values;
+
+  uint32_t min;                /* connections kept warm; default 0 */
+  uint32_t max;                /* default 10, at least 1 */
+  uint32_t max_waiting;        /* requests waiting for a connection, more are refused; 0: no bound (default) */
+  uint32_t max_uses;           /* a connection is retired after so many leases and lone statements; 0: off */
+  int64_t acquire_timeout_ms;  /* to wait for a connection; default 0 */
+  int64_t connect_timeout_ms;  /* to open one connection, names and TLS included; default 0 */
+  int64_t idle_timeout_ms;     /* an idle connection above min is closed after this; default 10000, 0: never */
+  int64_t max_lifetime_ms;     /* a connection is retired at max_lifetime * (1 - random(0, jitter)); 0: off (default) */
+  double lifetime_jitter;      /* 0..1, default 0.05 */
+  int64_t query_timeout_ms;    /* default deadline of a query, from submission; 0 (default): none */
+  int64_t cancel_timeout_ms;   /* a server silent so long after a cancel costs the connection; default 10000 */
+  int64_t drain_timeout_ms;    /* keel_pool_close's bound unless it is told another; default 10000 */
+  keel_prepare prepare;        /* default KEEL_PREPARE_AUTO */
+  uint32_t prepare_cache;      /* prepared statements kept per connection (LRU); default 256 */
+  uint32_t pipeline_depth;     /* lone statements in flight on one connection; default 1 */
+  int hold_new;                /* 1: each new connection is first lent to the owner (KEEL_EV_OPENED with a lease) */
+  int ask_password;            /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
+  int announce;                /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
+  int single;                  /* 1: a pool of one connection that is opened once and not replaced (pg's Client) */
+} keel_pool_options;
+
+KEEL_API void keel_pool_options_init(keel_pool_options *options);
+
+/* Opens a pool; connects nothing unless min > 0. Every option is validated here, libpq's too, without touching the
+ * network: KEEL_CONFIG with the reason filled (which may be NULL). Any thread. End it with keel_pool_close, then
+ * keel_pool_free once KEEL_EV_POOL_CLOSED has been taken (or stop the engine). */
+KEEL_API KEEL_MUST_CHECK keel_code keel_pool_open(keel_engine *engine, const keel_pool_options *options,
+                                                  keel_pool **pool, keel_reason *reason);
+
+/* A small number, unique in the engine, that the pool's events carry. Any thread. */
+KEEL_API uint32_t keel_pool_id(const keel_pool *pool);
+
+/* Begins to close. New work is refused (KEEL_POOL_CLOSED); requests waiting for a lease are settled so at once; accepted
+ * statements finish; whatever is left after `timeout_ms` (negative: the pool's drain_timeout_ms) is cancelled and its
+ * connections are closed. With `force` the timeout is 0. KEEL_EV_POOL_CLOSED comes last, once. Calling again may only
+ * shorten the time left. Any thread. */
+KEEL_API void keel_pool_close(keel_pool *pool, int64_t timeout_ms, int force);
+
+/* Frees the handle. After KEEL_EV_POOL_CLOSED only. Any thread. */
+KEEL_API void keel_pool_free(keel_pool *pool);
+
+/* 1: from now on new connections are lent to the owner first (hold_new). Any thread. */
+KEEL_API void keel_pool_hold_new(keel_pool *pool, int on);
+
+/* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */
+KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password, const char *failure);
+
+/* ---------------------------------------------------------------- requests */
+
+typedef enum keel_request_kind {
+  KEEL_QUERY = 1,   /* final event: KEEL_EV_DONE or KEEL_EV_ERROR */
+  KEEL_ACQUIRE = 2, /* final event: KEEL_EV_LEASED or KEEL_EV_ERROR */
+} keel_request_kind;
+
+#define KEEL_Q_SIMPLE 0x1u      /* the simple protocol: several statements, no parameters */
+#define KEEL_Q_BINARY 0x2u      /* results in binary (extended protocol only) */
+#define KEEL_Q_NO_PREPARE 0x4u  /* never prepare this one */
+#define KEEL_Q_PREPARE 0x8u     /* prepare this one at its first use */
+#define KEEL_Q_IDEMPOTENT 0x10u /* the caller says that running it twice does no harm */
+
+typedef struct keel_request {
+  uint64_t tag; /* the caller's; comes back in every event of this request. Unique among those in flight */
+  uint64_t lease; /* 0: any connection of the pool; else a lease taken by KEEL_ACQUIRE */
+  keel_request_kind kind;
+  uint32_t flags; /* KEEL_Q_* */
+  int64_t timeout_ms; /* negative: the pool's query_timeout_ms or acquire_timeout_ms; 0: none */
+  const char *text;
+  size_t text_length;
+  const char *name; /* statement name chosen by the caller (a named statement), or NULL */
+  uint32_t param_count;
+  const char *const *params;    /* NULL entry: SQL NULL */
+  const int32_t *param_lengths; /* bytes, for every param */
+  const uint8_t *param_formats; /* 0 text, 1 binary; NULL: all text */
+} keel_request;
+
+/* Hands over `count` requests; they are taken in this order, first come, first served. All or none is accepted:
+ * KEEL_NO_MEMORY or KEEL_MISUSE (a malformed request) refuse the whole batch. A request that the pool refuses
+ * (closed, queue full) is accepted here and settled by KEEL_EV_ERROR. Any thread. */
+KEEL_API KEEL_MUST_CHECK keel_code keel_submit(keel_pool *pool, const keel_request *requests, size_t count);
+
+/* Asks that a request be given up: one that waits is settled with KEEL_ABORTED (KEEL_NOT_SENT), one that runs is
+ * cancelled on the server. No effect when it has been settled already. Any thread. */
+KEEL_API void keel_abort(keel_pool *pool, uint64_t tag);
+
+/* Gives a lease back. Statements submitted on it before are finished first. A connection left inside a transaction is
+ * rolled back before anybody else gets it; `destroy` closes it instead. A lease that is gone already is no error. Any thread. */
+KEEL_API void keel_release(keel_pool *pool, uint64_t lease, int destroy);
+
+/* ---------------------------------------------------------------- events */
+
+typedef enum keel_event_kind {
+  KEEL_EV_FIELDS = 1,       /* a result set begins: its columns */
+  KEEL_EV_ROWS = 2,         /* some of its rows */
+  KEEL_EV_COMPLETE = 3,     /* it ends: its command tag; "" for an empty statement */
+  KEEL_EV_DONE = 4,         /* final: the query succeeded */
+  KEEL_EV_ERROR = 5,        /* final: the request failed */
+  KEEL_EV_LEASED = 6,       /* final: the lease is yours */
+  KEEL_EV_NOTICE = 7,       /* the server warned or informed */
+  KEEL_EV_NOTIFICATION = 8, /* NOTIFY */
+  KEEL_EV_PARAMETER = 9,    /* a server setting was reported (client_encoding, TimeZone ...) */
+  KEEL_EV_OPENED = 10,      /* a connection is open; with a lease when hold_new */
+  KEEL_EV_CLOSED = 11,      /* a connection is gone; with the reason when that was not ours */
+  KEEL_EV_PASSWORD = 12,    /* answer with keel_pool_password */
+  KEEL_EV_POOL_CLOSED = 13, /* last event of a pool */
+  KEEL_EV_COPY = 14,        /* the statement asked for COPY data; the engine ends it with an error */
+} keel_event_kind;
+
+/* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
+KEEL_API keel_event *keel_next(keel_engine *engine);
+KEEL_API void keel_event_free(keel_event *event);
+/* Waits until there is an event (1) or the time is over (0). Negative: for ever. Not with a doorbell. */
+KEEL_API int keel_wait(keel_engine *engine, int64_t timeout_ms);
+
+/* The accessors below read an event that the caller holds; what they return lives as long as it. */
+KEEL_API keel_event_kind keel_event_type(const keel_event *event);
+KEEL_API uint64_t keel_event_tag(const keel_event *event);
+KEEL_API uint32_t keel_event_pool(const keel_event *event);       /* keel_pool_id */
+KEEL_API uint32_t keel_event_connection(const keel_event *event); /* unique in the pool; 0: none */
+KEEL_API uint64_t keel_event_lease(const keel_event *event);      /* of KEEL_EV_LEASED, KEEL_EV_OPENED; else 0 */
+
+typedef struct keel_field {
+  const char *name; /* not NUL-terminated */
+  uint32_t name_length;
+  uint32_t table_id;
+  int32_t column_id;
+  uint32_t type_id;
+  int32_t type_size;
+  int32_t type_modifier;
+  int32_t format;
+} keel_field;
+
+/* KEEL_EV_FIELDS */
+KEEL_API uint32_t keel_fields_count(const keel_event *event);
+KEEL_API keel_field keel_fields_get(const keel_event *event, uint32_t column);
+/* KEEL_EV_ROWS; the engine must count in bytes (utf16_offsets 0). NULL: SQL NULL. Not NUL-terminated. */
+KEEL_API uint32_t keel_rows_count(const keel_event *event);
+KEEL_API uint32_t keel_rows_columns(const keel_event *event);
+KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint32_t column, uint32_t *length);
+/* KEEL_EV_COMPLETE: the command tag ("INSERT 0 1"), NUL-terminated. */
+KEEL_API const char *keel_complete_tag(const keel_event *event);
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
+ * 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as "ECONNREFUSED") where there is
+ * one. "" when it was not given. */
+KEEL_API keel_code keel_error_code(const keel_event *event);
+KEEL_API keel_outcome keel_error_outcome(const keel_event *event);
+KEEL_API uint32_t keel_error_attempts(const keel_event *event);
+KEEL_API const char *keel_error_field(const keel_event *event, char letter);
+
+/* The event as one block of memory, for those who carry it to another language: see block.h of the sources for the
+ * layout, which belongs to this version alone. */
+KEEL_API const void *keel_event_block(const keel_event *event, size_t *size);
+
+/* ---------------------------------------------------------------- figures */
+
+/* Times in ms. The quantiles come from a log-linear histogram with a relative error below 1 %. */
+typedef struct keel_summary {
+  double count, min, max, mean, p50, p90, p99, p999;
+} keel_summary;
+
+/* Counters since the pool was opened; gauges as of now. */
+typedef struct keel_pool_stats {
+  size_t size; /* set by the caller: sizeof(keel_pool_stats) */
+  int state;   /* 0 open, 1 draining, 2 closed */
+  double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
+  double total, idle, active, connecting, waiting, min, max;
+  double created, closed, connect_failed, resets;
+  keel_summary latency_total, latency_queue, latency_server, latency_delivery;
+} keel_pool_stats;
+
+/* Fills *stats with figures that take all into account that this thread handed over before. It waits for the engine to
+ * have read its mailbox (microseconds; 20 ms at most). Any thread. */
+KEEL_API void keel_pool_stats_read(keel_pool *pool, keel_pool_stats *stats);
+
+/* PQlibVersion() of the libpq in use, e.g. 150018. Any thread. */
+KEEL_API int keel_libpq_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,10 @@
+'use strict';
+
+const { stopSharedCluster } = require('./shared');
+
+exports.mochaHooks = {
+  async afterAll() {
+    this.timeout(20_000);
+    await stopSharedCluster();
+  },
+};
