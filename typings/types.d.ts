@@ -81,13 +81,8 @@ export interface TypesRegistry extends CustomTypesConfig {
   setTypeParser<Out>(oid: number, format: 'text', parser: TypeParser<string, Out>): void;
   setTypeParser<Out>(oid: number, format: 'binary', parser: TypeParser<Buffer, Out>): void;
   setTypeParser(oid: number, format: TypeFormat, parser: TypeParser): void;
-  /** Reads PostgreSQL's array literals. */
-  arrayParser: {
-    create<Out = string>(
-      source: string,
-      transform?: (entry: string | null) => Out | null,
-    ): { parse(nested?: boolean): Out[] };
-  };
+  /** Reads PostgreSQL's array literals; `transform` is asked for every entry but NULL. */
+  arrayParser: { create(source: string, transform?: (entry: string) => any): { parse(): any[] } };
   readonly builtins: TypesBuiltins;
 }
 

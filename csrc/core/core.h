@@ -2,7 +2,7 @@
  * core.h: what the core offers to the parts that do I/O (pg/, engine*.c) and to the simulator.
  *
  * The core decides: who gets which connection, when one is opened, retired, cancelled, given up. It performs nothing. It
- * reads no clock: `now` is microseconds on a monotonic clock of the caller's. It asks for effects through keel__ops and
+ * reads no clock: `now` is microseconds (keel__time) on a monotonic clock of the caller's. It asks for effects through keel__ops and
  * hears of their ends through the keel__conn_* calls. One thread (or one lock) at a time; no call blocks.
  *
  * Re-entrance: an op may call nothing of the core. Ops are to be quick: note the wish, do it after the call, or do it if it
@@ -22,9 +22,6 @@
 #include "lru.h"
 #include "rng.h"
 
-typedef uint64_t keel__time; /* microseconds */
-#define KEEL__NEVER UINT64_MAX
-
 typedef struct keel__pool keel__pool;
 typedef struct keel__conn keel__conn;
 typedef struct keel__request keel__request;
@@ -32,31 +29,31 @@ typedef struct keel__request keel__request;
 /* ---------------------------------------------------------------- states */
 
 /* X(NAME, list of the pool that holds it) */
-#define KEEL__CONN_STATE_MAP(X)                                                             \
-  X(CLOSED, "none: about to be freed, or waiting for the I/O side to let go")               \
-  X(ASKING, "opening: the owner is asked for a password")                                   \
-  X(RESOLVING, "opening: names are looked up")                                              \
-  X(CONNECTING, "opening: libpq connects, negotiates TLS, authenticates")                   \
-  X(STARTING, "opening: session settings are applied")                                      \
-  X(IDLE, "idle: clean, nothing in flight; last used first")                                \
-  X(BUSY, "busy: lone statements in flight")                                                \
-  X(LEASED, "leased: lent to one holder")                                                   \
-  X(RESETTING, "resetting: a rollback, or the end of a cancelled statement, is awaited")    \
-  X(DRAINING, "draining: no new work; closes when what is in flight has ended")             \
+#define KEEL__CONN_STATE_MAP(X)                                                          \
+  X(CLOSED, "none: about to be freed, or waiting for the I/O side to let go")            \
+  X(ASKING, "opening: the owner is asked for a password")                                \
+  X(RESOLVING, "opening: names are looked up")                                           \
+  X(CONNECTING, "opening: libpq connects, negotiates TLS, authenticates")                \
+  X(STARTING, "opening: session settings are applied")                                   \
+  X(IDLE, "idle: clean, nothing in flight; last used first")                             \
+  X(BUSY, "busy: lone statements in flight")                                             \
+  X(LEASED, "leased: lent to one holder")                                                \
+  X(RESETTING, "resetting: a rollback, or the end of a cancelled statement, is awaited") \
+  X(DRAINING, "draining: no new work; closes when what is in flight has ended")          \
   X(CLOSING, "closing: the I/O side was told to close it")
 
 typedef enum keel__conn_state {
 #define KEEL__STATE_ENUM(name, list) KEEL__CONN_##name,
   KEEL__CONN_STATE_MAP(KEEL__STATE_ENUM)
 #undef KEEL__STATE_ENUM
-  KEEL__CONN_STATES
+      KEEL__CONN_STATES
 } keel__conn_state;
 
-#define KEEL__REQ_STATE_MAP(X)                                                              \
-  X(NEW, "none: not yet submitted")                                                         \
-  X(QUEUED, "pool's queue, or its lease's queue")                                           \
-  X(SENT, "its connection's in-flight list, in the order sent")                             \
-  X(CANCELLING, "its connection's in-flight list; already settled, the server is told")     \
+#define KEEL__REQ_STATE_MAP(X)                                                          \
+  X(NEW, "none: not yet submitted")                                                     \
+  X(QUEUED, "pool's queue, or its lease's queue")                                       \
+  X(SENT, "its connection's in-flight list, in the order sent")                         \
+  X(CANCELLING, "its connection's in-flight list; already settled, the server is told") \
   X(DONE, "none: settled, about to be forgotten")
 
 typedef enum keel__req_state {
@@ -68,13 +65,14 @@ typedef enum keel__req_state {
 typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL_CLOSED } keel__pool_state;
 
 /* Why a connection is closed; each is counted. */
-#define KEEL__CLOSE_MAP(X)                                                                  \
-  X(IDLE_TIMEOUT) X(LIFETIME) X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN)
+#define KEEL__CLOSE_MAP(X) \
+  X(IDLE_TIMEOUT)          \
+  X(LIFETIME) X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
 #undef KEEL__CLOSE_ENUM
-  KEEL__CLOSE_REASONS
+      KEEL__CLOSE_REASONS
 } keel__close_reason;
 
 /* ---------------------------------------------------------------- failures and plans */
@@ -84,6 +82,8 @@ typedef struct keel__failure {
   keel_code code;
   keel_outcome outcome;
   char sqlstate[6]; /* "" when the server said nothing */
+  bool
+      prepared; /* of a query with plan.parse: it was prepared before it failed, so the server has the statement */
   const void *detail;
 } keel__failure;
 
@@ -97,21 +97,25 @@ typedef struct keel__plan {
 /* ---------------------------------------------------------------- objects (read by the I/O side; written by the core) */
 
 struct keel__request {
-  keel__link link;         /* in the one list that its state names */
-  keel__link registry;     /* in the pool's list of all requests not yet forgotten */
-  keel__req_state state;   /* changed by keel__request_set_state alone */
+  keel__link link;       /* in the one list that its state names */
+  keel__link registry;   /* in the pool's list of all requests not yet forgotten */
+  keel__req_state state; /* changed by keel__request_set_state alone */
   keel_request_kind kind;
-  uint32_t flags;          /* KEEL_Q_* */
+  uint32_t flags; /* KEEL_Q_* */
   uint64_t tag;
-  uint64_t lease;          /* the lease it runs on; 0: a lone one */
-  uint32_t statement;      /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
-  bool named;              /* the caller chose the statement's name: always prepared, never evicted behind his back */
+  uint64_t lease; /* the lease it runs on; 0: a lone one */
+  uint32_t
+      statement; /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
+  bool named;    /* the caller chose the statement's name: always prepared, never evicted behind his back */
   bool settled;
-  bool aborted;            /* given up by the caller (else by its deadline) */
+  bool aborted;   /* given up by the caller (else by its deadline) */
+  bool exposed;   /* in flight behind one that is being cancelled: the cancel may hit this one */
+  bool replanned; /* sent a second time because its prepared statement was not as thought; once only */
   uint32_t attempts;
-  keel__plan plan;         /* of the last sending */
+  keel__plan plan; /* of the last sending */
   keel__conn *conn;
   keel__timer timer;
+  keel__time deadline; /* of the whole request; KEEL__NEVER: none */
   keel__time submitted, sent, answered;
 };
 
@@ -119,31 +123,44 @@ struct keel__conn {
   keel__link link;
   keel__conn_state state; /* changed by keel__conn_set_state alone */
   keel__pool *pool;
-  uint32_t id;            /* unique in the pool, from 1 */
-  uint64_t lease;         /* current lease; 0: none */
-  bool lost, cancel_sent, cancel_under_way, release_wanted, destroy_wanted, setup_lease;
-  char status;            /* transaction status of the last answer: 'I', 'T', 'E' */
+  uint32_t id;    /* unique in the pool, from 1 */
+  uint64_t lease; /* current lease; 0: none */
+  bool announced; /* ops->opened was called for it, so ops->gone will be */
+  bool lost;
+  bool cancel_sent;      /* from ops->cancel until both its delivery and the end of its target are known */
+  bool cancel_under_way; /* from ops->cancel until its delivery is known: it may hit whatever runs */
+  keel__request *cancel_target;        /* NULL once it has ended */
+  bool reset_asked;                    /* from ops->reset to keel__conn_reset */
+  bool release_wanted, destroy_wanted; /* by the holder, once what he submitted has ended */
+  bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
+  char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
   uint32_t uses;
   keel__list in_flight;   /* requests, oldest first */
   keel__list lease_queue; /* requests of the lease that are not sent yet */
   keel__lru prepared;
-  keel__timer timer;      /* the one timer that its state needs: open, idle, cancel */
-  keel__time opened, retire_at, idle_since, open_started;
-  void *io;               /* the I/O side's own */
+  keel__timer timer; /* the one timer that its state needs: open, idle, cancel */
+  keel__time opened, idle_since, open_started;
+  keel__time retire_at; /* KEEL__NEVER: its age does not matter */
+  void *io;             /* the I/O side's own */
 };
 
 /* ---------------------------------------------------------------- effects */
 
 typedef struct keel__ops {
-  /* Begin to open. Answer: any number of keel__conn_progress, then keel__conn_opened or keel__conn_open_failed. */
+  /* Begin to open. Answer: any number of keel__conn_progress, then keel__conn_opened or keel__conn_open_failed (the core
+   * then calls close). Nothing of the kind needs to be answered once close was called. */
   void (*open)(void *io, keel__conn *conn);
-  /* Put this query on the wire behind those in flight. Answer: keel__conn_answered in the order sent, or keel__conn_lost. */
+  /* Put this query on the wire behind those in flight. Answer: keel__conn_answered in the order sent, or keel__conn_lost. It
+   * may come a second time for the same request (request->attempts tells), because the first sending left no trace: what
+   * was handed to the caller of that one no longer counts. */
   void (*send)(void *io, keel__conn *conn, keel__request *request);
   /* End the open transaction (ROLLBACK). Answer: keel__conn_reset, or keel__conn_lost. */
   void (*reset)(void *io, keel__conn *conn);
-  /* Ask the server to cancel what runs there. Answer, whatever came of it: keel__conn_cancel_delivered. */
+  /* Ask the server to cancel what runs there. Answer, whatever came of it: keel__conn_cancel_delivered. Close may follow at
+   * once (the pool's drain timeout); the cancel is to go out all the same. */
   void (*cancel)(void *io, keel__conn *conn);
-  /* Close the link, at any stage. Answer: keel__conn_closed, after which `conn` is gone. */
+  /* Close the link, at any stage; every connection ends so, also one that failed to open or was lost. Answer:
+   * keel__conn_closed, after which `conn` is gone. Whatever else is reported of it meanwhile is ignored. */
   void (*close)(void *io, keel__conn *conn, keel__close_reason reason);
   /* The one settlement of a request. `failure` NULL: success. For a granted KEEL_ACQUIRE conn->lease says which. */
   void (*settle)(void *io, keel__request *request, const keel__failure *failure);
@@ -156,11 +173,27 @@ typedef struct keel__ops {
   void (*pool_closed)(void *io, keel__pool *pool);
 } keel__ops;
 
+/* ---------------------------------------------------------------- leases */
+
+/* Lease id -> connection, an open-addressing table. Ids count up and never come again. */
+typedef struct keel__lease {
+  uint64_t id;      /* 0: a free place */
+  keel__conn *conn; /* NULL: it died under its holder */
+} keel__lease;
+
+typedef struct keel__leases {
+  keel__lease *places;
+  uint32_t count, capacity;
+  uint64_t last_id;
+} keel__leases;
+
 /* ---------------------------------------------------------------- pool */
 
+/* A time of KEEL__NEVER is off. */
 typedef struct keel__pool_config {
   uint32_t min, max, max_waiting, max_uses, pipeline_depth, prepare_cache;
-  keel__time acquire_timeout, connect_timeout, idle_timeout, max_lifetime, query_timeout, cancel_timeout, drain_timeout;
+  keel__time acquire_timeout, connect_timeout, idle_timeout, max_lifetime, query_timeout, cancel_timeout,
+      drain_timeout;
   double lifetime_jitter;
   keel_prepare prepare;
   bool hold_new, ask_password, single;
@@ -170,6 +203,8 @@ typedef struct keel__pool_config {
 KEEL_MUST_CHECK keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_config *config,
                                                  keel_reason *reason);
 
+/* Of queries; each that was started is running or has ended in exactly one of succeeded, failed, timed_out (deadline or
+ * acquire timeout), cancelled (aborted by the caller) and rejected (queue full, pool closed). `slow` is the engine's. */
 typedef struct keel__counters {
   uint64_t started, succeeded, failed, retried, timed_out, cancelled, rejected, slow;
   uint64_t created, connect_failed, resets, closed, closed_for[KEEL__CLOSE_REASONS];
@@ -182,26 +217,34 @@ struct keel__pool {
   void *io;
   keel__heap timers;
   keel__rng rng;
-  keel__list queue;                    /* requests waiting for a connection: lone statements and KEEL_ACQUIRE, FIFO */
-  keel__list requests;                 /* all not yet forgotten */
+  keel__list queue;    /* requests waiting for a connection: lone statements and KEEL_ACQUIRE, FIFO */
+  keel__list requests; /* all not yet forgotten */
   keel__list conns[KEEL__CONN_STATES]; /* one list per state */
   uint32_t conn_total;                 /* all but CLOSING and CLOSED */
-  uint32_t next_conn;
-  uint64_t next_lease;
+  uint32_t setup_leases;               /* of them, with the owner because they are new */
+  keel__leases leases;                 /* held by somebody, also those whose connection died */
+  uint32_t last_conn;                  /* ids count up from 1 */
   bool prepare_off;                    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
   keel__timer drain_timer, reopen_timer;
-  uint32_t open_failures;              /* in a row; spaces out reopening for `min` and for waiters behind live connections */
+  uint32_t
+      open_failures; /* in a row; spaces out reopening for `min` and for waiters behind live connections */
+  keel__time last_open_failure;
+  bool drain_over;      /* the drain timeout has passed: leases are worth nothing any more */
+  keel_code single_end; /* of a `single` pool: why its connection is gone; KEEL_OK: it is not */
   keel__counters counters;
   keel__hist latency_queue, latency_server;
 };
 
-KEEL_MUST_CHECK keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, const keel__ops *ops, void *io,
-                                          uint64_t seed);
+KEEL_MUST_CHECK keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config,
+                                          const keel__ops *ops, void *io, uint64_t seed);
 void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
-void keel__pool_destroy(keel__pool *pool);               /* after pool_closed, or when the engine stops */
+/* After pool_closed, or when the engine stops: then every request left is forgotten without a settlement, and connections
+ * are freed without a close (free what hangs on conn->io before). */
+void keel__pool_destroy(keel__pool *pool);
 
-/* The request is the core's until ops->forget. Fields kind, flags, tag, lease, statement, named are set by the caller; `timeout`
- * is KEEL__NEVER for none. */
+/* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named. `timeout`
+ * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
+ * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);
 void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now);
 void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now);
@@ -217,7 +260,8 @@ uint32_t keel__pool_count(const keel__pool *pool, keel__conn_state state);
 
 /* ---------------------------------------------------------------- what the I/O side reports */
 
-void keel__conn_progress(keel__conn *conn, keel__conn_state stage, keel__time now); /* RESOLVING, CONNECTING, STARTING */
+void keel__conn_progress(keel__conn *conn, keel__conn_state stage,
+                         keel__time now); /* RESOLVING, CONNECTING, STARTING */
 void keel__conn_opened(keel__conn *conn, keel__time now);
 void keel__conn_open_failed(keel__conn *conn, const keel__failure *failure, keel__time now);
 /* The oldest request in flight has ended with ReadyForQuery/Sync; `failure` NULL: success. */
@@ -227,7 +271,8 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
 void keel__conn_cancel_delivered(keel__conn *conn, keel__time now);
 void keel__conn_reset(keel__conn *conn, bool clean, keel__time now);
 void keel__conn_closed(keel__conn *conn, keel__time now);
-/* A statement ran that dropped the session's prepared statements (DISCARD ALL, DEALLOCATE ALL). */
+/* The oldest statement in flight has dropped the session's prepared statements (DISCARD ALL, DEALLOCATE ALL). Just before its
+ * keel__conn_answered. */
 void keel__conn_forget_prepared(keel__conn *conn);
 
 #endif

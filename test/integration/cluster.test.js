@@ -73,9 +73,11 @@ describe('test cluster', () => {
   it('listens on its socket only when TCP is off', async () => {
     const cluster = await startCluster({ tcp: false });
     try {
-      assert.equal(await ask(cluster.config(), "select inet_server_addr() is null"), true);
+      assert.equal(await ask(cluster.config(), 'select inet_server_addr() is null'), true);
       assert.equal(await ask({ connectionString: cluster.url }, 'select 1'), 1);
-      await assert.rejects(ask({ ...cluster.config(), host: '127.0.0.1' }, 'select 1'), { code: 'ECONNREFUSED' });
+      await assert.rejects(ask({ ...cluster.config(), host: '127.0.0.1' }, 'select 1'), {
+        code: 'ECONNREFUSED',
+      });
     } finally {
       await cluster.stop();
     }
@@ -129,7 +131,10 @@ async function runAndDie(end, checkCode) {
 describe('test PgBouncer', () => {
   it('pools transactions of many clients over few server connections', async () => {
     const cluster = await sharedCluster();
-    const bouncer = await startPgBouncer(cluster, { poolMode: 'transaction', config: { default_pool_size: 1 } });
+    const bouncer = await startPgBouncer(cluster, {
+      poolMode: 'transaction',
+      config: { default_pool_size: 1 },
+    });
     try {
       const pid = await ask(bouncer.config(), 'select pg_backend_pid()');
       assert.equal(await ask({ connectionString: bouncer.url }, 'select pg_backend_pid()'), pid);

@@ -44,7 +44,19 @@ function signed(dir, name, commonName, authority, extension) {
   openssl('req', ...NEW_KEY, '-subj', `/CN=${commonName}`, '-keyout', files.key, '-out', file('csr'));
   fs.writeFileSync(file('ext'), `${extension}\n`);
   const by = ['-CA', authority.cert, '-CAkey', authority.key, '-CAcreateserial'];
-  openssl('x509', '-req', '-in', file('csr'), ...by, '-days', '30', '-extfile', file('ext'), '-out', files.cert);
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    file('csr'),
+    ...by,
+    '-days',
+    '30',
+    '-extfile',
+    file('ext'),
+    '-out',
+    files.cert,
+  );
   fs.chmodSync(files.key, 0o600);
   return files;
 }

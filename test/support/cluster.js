@@ -111,7 +111,8 @@ class Cluster {
       },
       { timeout: START_TIMEOUT_MS, what: `PostgreSQL on port ${this.port}` },
     );
-    if (failure || !this.pid()) throw new Error(`PostgreSQL did not start:\n${this.log()}`, { cause: failure });
+    if (failure || !this.pid())
+      throw new Error(`PostgreSQL did not start:\n${this.log()}`, { cause: failure });
   }
 
   /** @param {{ mode?: 'smart' | 'fast' | 'immediate', remove?: boolean }} [options] */
@@ -189,7 +190,12 @@ class Cluster {
 
   #arguments() {
     const ssl = this.certs
-      ? { ssl: 'on', ssl_cert_file: this.certs.serverCert, ssl_key_file: this.certs.serverKey, ssl_ca_file: this.caFile }
+      ? {
+          ssl: 'on',
+          ssl_cert_file: this.certs.serverCert,
+          ssl_key_file: this.certs.serverKey,
+          ssl_ca_file: this.caFile,
+        }
       : {};
     const config = {
       ...DEFAULT_CONFIG,

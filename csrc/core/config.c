@@ -1,0 +1,126 @@
+/* config.c: the sizes, times and modes of keel_pool_options, checked. */
+#include <string.h>
+
+#include "core.h"
+
+#define LONGEST_MS INT64_C(1000000000000) /* 31 years: far from where microseconds would overflow */
+#define MOST_CONNECTIONS 65535
+#define MOST_IN_FLIGHT 1024
+
+/* The core does without stdio, so that nothing in it can do I/O by accident. */
+static void append(keel_reason *reason, const char *text) {
+  size_t used = strlen(reason->message), length = strlen(text), room = sizeof reason->message - 1 - used;
+  if (length > room) length = room;
+  memcpy(reason->message + used, text, length);
+  reason->message[used + length] = 0;
+}
+
+static void append_number(keel_reason *reason, int64_t number) {
+  char digits[24];
+  char *at = digits + sizeof digits - 1;
+  uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+  *at = 0;
+  do *--at = (char)('0' + rest % 10);
+  while ((rest /= 10) > 0);
+  if (number < 0) *--at = '-';
+  append(reason, at);
+}
+
+static void begin(keel_reason *reason, const char *option) {
+  size_t length = strlen(option);
+  memset(reason, 0, sizeof *reason);
+  memcpy(reason->option, option, length < sizeof reason->option ? length : sizeof reason->option - 1);
+  append(reason, option);
+}
+
+static keel_code check_range(keel_reason *reason, const char *option, int64_t value, int64_t least,
+                             int64_t most) {
+  if (value >= least && value <= most) return KEEL_OK;
+  if (!reason) return KEEL_CONFIG;
+  begin(reason, option);
+  append(reason, " is ");
+  append_number(reason, value);
+  append(reason, "; a whole number from ");
+  append_number(reason, least);
+  append(reason, " to ");
+  append_number(reason, most);
+  append(reason, " is accepted");
+  return KEEL_CONFIG;
+}
+
+static keel_code check_jitter(keel_reason *reason, double jitter) {
+  if (jitter >= 0 && jitter <= 1) return KEEL_OK;
+  if (!reason) return KEEL_CONFIG;
+  begin(reason, "lifetime_jitter");
+  append(reason, " is out of range; a number from 0 to 1 is accepted");
+  return KEEL_CONFIG;
+}
+
+static keel_code check_sizes(const keel_pool_options *options, keel_reason *reason) {
+  const struct {
+    const char *name;
+    int64_t value, least, most;
+  } sizes[] = {
+      {"max", options->max, 1, MOST_CONNECTIONS},
+      {"min", options->min, 0, options->single ? 1 : options->max},
+      {"pipeline_depth", options->pipeline_depth, 1, MOST_IN_FLIGHT},
+      {"prepare", options->prepare, KEEL_PREPARE_AUTO, KEEL_PREPARE_NEVER},
+  };
+  keel_code code = KEEL_OK;
+  for (unsigned i = 0; i < sizeof sizes / sizeof *sizes && !code; i++)
+    code = check_range(reason, sizes[i].name, sizes[i].value, sizes[i].least, sizes[i].most);
+  return code ? code : check_jitter(reason, options->lifetime_jitter);
+}
+
+static keel_code take_times(const keel_pool_options *options, keel__pool_config *config,
+                            keel_reason *reason) {
+  const struct {
+    const char *name;
+    int64_t value;
+    keel__time *out;
+  } times[] = {
+      {"acquire_timeout_ms", options->acquire_timeout_ms, &config->acquire_timeout},
+      {"connect_timeout_ms", options->connect_timeout_ms, &config->connect_timeout},
+      {"idle_timeout_ms", options->idle_timeout_ms, &config->idle_timeout},
+      {"max_lifetime_ms", options->max_lifetime_ms, &config->max_lifetime},
+      {"query_timeout_ms", options->query_timeout_ms, &config->query_timeout},
+      {"cancel_timeout_ms", options->cancel_timeout_ms, &config->cancel_timeout},
+      {"drain_timeout_ms", options->drain_timeout_ms, &config->drain_timeout},
+  };
+  keel_code code = KEEL_OK;
+  for (unsigned i = 0; i < sizeof times / sizeof *times && !code; i++) {
+    code = check_range(reason, times[i].name, times[i].value, 0, LONGEST_MS);
+    *times[i].out = times[i].value ? (keel__time)times[i].value * 1000 : KEEL__NEVER;
+  }
+  return code;
+}
+
+/* The one connection of a `single` pool lives until its owner or the server ends it. */
+static void make_single(keel__pool_config *config) {
+  config->max = 1;
+  config->max_uses = 0;
+  config->idle_timeout = config->max_lifetime = KEEL__NEVER;
+}
+
+keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_config *config,
+                                 keel_reason *reason) {
+  keel__pool_config taken = {
+      .min = options->min,
+      .max = options->max,
+      .max_waiting = options->max_waiting,
+      .max_uses = options->max_uses,
+      .pipeline_depth = options->pipeline_depth,
+      .prepare_cache = options->prepare_cache,
+      .lifetime_jitter = options->lifetime_jitter,
+      .prepare = options->prepare,
+      .hold_new = options->hold_new != 0,
+      .ask_password = options->ask_password != 0,
+      .single = options->single != 0,
+  };
+  keel_code code = check_sizes(options, reason);
+  if (!code) code = take_times(options, &taken, reason);
+  if (code) return code;
+  if (taken.single) make_single(&taken);
+  *config = taken;
+  return KEEL_OK;
+}

@@ -1,0 +1,79 @@
+/* internal.h: what the files of the core need of each other. Not for anybody else. */
+#ifndef KEEL_CORE_INTERNAL_H
+#define KEEL_CORE_INTERNAL_H
+
+#include <assert.h>
+
+#include "core.h"
+
+enum keel__timer_kind { KEEL__TIMER_REQUEST, KEEL__TIMER_CONN, KEEL__TIMER_DRAIN, KEEL__TIMER_REOPEN };
+
+static inline keel__request *keel__request_of(keel__link *link) {
+  return link ? KEEL__OF(keel__request, link, link) : NULL;
+}
+
+static inline keel__conn *keel__conn_of(keel__link *link) {
+  return link ? KEEL__OF(keel__conn, link, link) : NULL;
+}
+
+static inline keel__request *keel__conn_head(const keel__conn *conn) {
+  return keel__request_of(keel__list_first(&conn->in_flight));
+}
+
+static inline bool keel__request_is_lone(const keel__request *request) {
+  return request->kind == KEEL_QUERY && request->lease == 0;
+}
+
+static inline keel__failure keel__failure_of(keel_code code, keel_outcome outcome) {
+  return (keel__failure){.code = code, .outcome = outcome};
+}
+
+/* ---- request.c */
+void keel__request_set_state(keel__pool *pool, keel__request *request, keel__req_state state);
+/* Tells the caller; the request itself lives on until keel__request_end. */
+void keel__request_settle(keel__pool *pool, keel__request *request, const keel__failure *failure);
+void keel__request_end(keel__pool *pool, keel__request *request);
+/* Settles and ends one that is not on the wire. `detail` of `why` is passed on, its outcome is what the core knows. */
+void keel__request_refuse(keel__pool *pool, keel__request *request, const keel__failure *why);
+void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code code, keel__time now);
+void keel__request_expire(keel__pool *pool, keel__request *request, keel__time now);
+/* Puts one that is waiting or on the wire (back) into its queue. */
+void keel__request_queue(keel__pool *pool, keel__request *request);
+
+/* ---- conn.c */
+void keel__conn_set_state(keel__conn *conn, keel__conn_state state);
+void keel__conn_send(keel__conn *conn, keel__request *request, keel__time now);
+/* Does what the connection's situation asks for: cancel, send, reset, give back, close. After every change of it. */
+void keel__conn_next(keel__conn *conn, keel__time now);
+void keel__conn_ready(keel__conn *conn, keel__time now); /* newly opened, or given back */
+void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
+void keel__conn_expire(keel__conn *conn, keel__time now);
+bool keel__conn_retired(const keel__conn *conn, keel__time now);
+
+/* ---- open.c */
+bool keel__conn_is_opening(const keel__conn *conn);
+uint32_t keel__pool_opening(const keel__pool *pool);
+uint32_t keel__pool_established(const keel__pool *pool);
+void keel__pool_open_more(keel__pool *pool, keel__time now);
+void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why);
+void keel__open_expired(keel__conn *conn, keel__time now);
+
+/* ---- lease.c */
+KEEL_MUST_CHECK keel_code keel__leases_reserve(keel__leases *leases, uint32_t spare);
+uint64_t keel__lease_begin(keel__leases *leases, keel__conn *conn); /* room must have been reserved */
+keel__lease *keel__lease_find(const keel__leases *leases, uint64_t id);
+void keel__lease_end(keel__leases *leases, keel__lease *lease);
+void keel__lease_grant(keel__pool *pool, keel__request *request, keel__conn *conn, keel__time now);
+void keel__lease_submit(keel__pool *pool, keel__request *request, keel__time now);
+void keel__lease_next(keel__conn *conn, keel__time now);
+
+/* ---- prepare.c */
+keel__plan keel__plan_make(keel__conn *conn, const keel__request *request);
+/* Learns from the answer; true: the plan was not as thought, and sending it once more with a new one may help. */
+bool keel__plan_answered(keel__conn *conn, keel__request *request, const keel__failure *failure);
+
+/* ---- pool.c */
+/* Brings together who waits and what is free; opens, closes. At the end of everything that came from outside. */
+void keel__pool_run(keel__pool *pool, keel__time now);
+
+#endif

@@ -1,0 +1,259 @@
+/* pool.c: brings together who waits and what is free. */
+#include "alloc.h"
+#include "internal.h"
+
+keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, const keel__ops *ops, void *io,
+                          uint64_t seed) {
+  *pool = (keel__pool){.config = *config, .ops = ops, .io = io};
+  keel__heap_init(&pool->timers);
+  keel__rng_init(&pool->rng, seed);
+  keel__list_init(&pool->queue);
+  keel__list_init(&pool->requests);
+  for (unsigned state = 0; state < KEEL__CONN_STATES; state++) keel__list_init(&pool->conns[state]);
+  keel__hist_init(&pool->latency_queue);
+  keel__hist_init(&pool->latency_server);
+  pool->drain_timer.kind = KEEL__TIMER_DRAIN;
+  pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
+  if (keel__heap_reserve(&pool->timers) || keel__heap_reserve(&pool->timers)) {
+    keel__heap_free(&pool->timers);
+    return KEEL_NO_MEMORY;
+  }
+  return KEEL_OK;
+}
+
+void keel__pool_start(keel__pool *pool, keel__time now) {
+  keel__pool_run(pool, now);
+}
+
+void keel__pool_destroy(keel__pool *pool) {
+  for (keel__link *link; (link = keel__list_first(&pool->requests)) != NULL;) {
+    keel__list_remove(&pool->requests, link);
+    pool->ops->forget(pool->io, KEEL__OF(keel__request, registry, link));
+  }
+  for (unsigned state = 0; state < KEEL__CONN_STATES; state++) {
+    for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;) {
+      keel__list_remove(&pool->conns[state], &conn->link);
+      keel__lru_clear(&conn->prepared);
+      keel__free(conn);
+    }
+  }
+  keel__free(pool->leases.places);
+  pool->leases = (keel__leases){0};
+  keel__heap_free(&pool->timers);
+}
+
+static void set_state(keel__pool *pool, keel__pool_state state) {
+  assert(state == pool->state + 1);
+  pool->state = state;
+}
+
+/* ---- who gets what */
+
+static keel__conn *take_idle(keel__pool *pool, keel__time now) {
+  keel__conn *conn;
+  while ((conn = keel__conn_of(keel__list_first(&pool->conns[KEEL__CONN_IDLE]))) != NULL) {
+    if (!keel__conn_retired(conn, now)) return conn;
+    keel__conn_close(conn, KEEL__CLOSE_LIFETIME, NULL);
+  }
+  return NULL;
+}
+
+/* Behind an abandoned statement, or with a cancel on its way, a new one might be hit by a cancel that is not its own. */
+static bool has_room(const keel__conn *conn, keel__time now) {
+  const keel__list *in_flight = &conn->in_flight;
+  if (conn->cancel_sent || in_flight->count >= conn->pool->config.pipeline_depth) return false;
+  if (keel__conn_retired(conn, now) || conn->status != 'I') return false;
+  for (keel__link *link = keel__list_first(in_flight); link; link = keel__list_next(in_flight, link)) {
+    const keel__request *request = keel__request_of(link);
+    if (request->state == KEEL__REQ_CANCELLING || (request->flags & KEEL_Q_SIMPLE)) return false;
+  }
+  return true;
+}
+
+static keel__conn *find_room(keel__pool *pool, const keel__request *request, keel__time now) {
+  keel__conn *best = NULL;
+  const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
+  if (pool->config.pipeline_depth < 2 || !keel__request_is_lone(request) || (request->flags & KEEL_Q_SIMPLE))
+    return NULL;
+  for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link)) {
+    keel__conn *conn = keel__conn_of(link);
+    if (best && best->in_flight.count <= conn->in_flight.count) continue;
+    if (has_room(conn, now)) best = conn;
+  }
+  return best;
+}
+
+/* First come, first served, whatever it is: who cannot be served holds up those behind him, or a KEEL_ACQUIRE would starve
+ * among statements that share connections. */
+static void dispatch(keel__pool *pool, keel__time now) {
+  keel__request *request;
+  while ((request = keel__request_of(keel__list_first(&pool->queue))) != NULL) {
+    keel__conn *conn = take_idle(pool, now);
+    if (!conn) conn = find_room(pool, request, now);
+    if (!conn) return;
+    if (request->kind == KEEL_ACQUIRE)
+      keel__lease_grant(pool, request, conn, now);
+    else
+      keel__conn_send(conn, request, now);
+  }
+}
+
+/* ---- closing */
+
+static void close_unneeded(keel__pool *pool) {
+  static const keel__conn_state unneeded[] = {KEEL__CONN_ASKING, KEEL__CONN_RESOLVING, KEEL__CONN_CONNECTING,
+                                              KEEL__CONN_STARTING, KEEL__CONN_IDLE};
+  for (unsigned i = 0; i < sizeof unneeded / sizeof *unneeded; i++)
+    for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[unneeded[i]]))) != NULL;)
+      keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
+}
+
+static void finish_drain(keel__pool *pool) {
+  if (pool->queue.count > 0) return;
+  close_unneeded(pool);
+  if (pool->conn_total + pool->conns[KEEL__CONN_CLOSING].count + pool->requests.count > 0) return;
+  keel__heap_remove(&pool->timers, &pool->drain_timer);
+  keel__heap_remove(&pool->timers, &pool->reopen_timer);
+  set_state(pool, KEEL__POOL_CLOSED);
+  pool->ops->pool_closed(pool->io, pool);
+}
+
+static void end_drain(keel__pool *pool) {
+  keel__failure why = keel__failure_of(KEEL_POOL_CLOSED, KEEL_NOT_SENT);
+  pool->drain_over = true;
+  keel__pool_fail_queue(pool, &why);
+  for (unsigned state = KEEL__CONN_ASKING; state < KEEL__CONN_CLOSING; state++)
+    for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;)
+      keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
+}
+
+static void refuse_acquires(keel__pool *pool) {
+  keel__failure why = keel__failure_of(KEEL_POOL_CLOSED, KEEL_NOT_SENT);
+  keel__link *next = keel__list_first(&pool->queue);
+  while (next) {
+    keel__request *request = keel__request_of(next);
+    next = keel__list_next(&pool->queue, next);
+    if (request->kind == KEEL_ACQUIRE) keel__request_refuse(pool, request, &why);
+  }
+}
+
+void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now) {
+  if (pool->state == KEEL__POOL_CLOSED) return;
+  keel__time before = keel__timer_is_set(&pool->drain_timer) ? pool->drain_timer.due : KEEL__NEVER;
+  keel__time end = force ? now : keel__time_after(now, timeout);
+  if (pool->state == KEEL__POOL_OPEN) {
+    set_state(pool, KEEL__POOL_DRAINING);
+    refuse_acquires(pool);
+  }
+  if (end <= now)
+    end_drain(pool);
+  else if (end < before)
+    keel__heap_set(&pool->timers, &pool->drain_timer, end);
+  keel__pool_run(pool, now);
+}
+
+void keel__pool_run(keel__pool *pool, keel__time now) {
+  if (pool->state == KEEL__POOL_CLOSED) return;
+  dispatch(pool, now);
+  keel__pool_open_more(pool, now);
+  if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);
+}
+
+/* ---- requests from outside */
+
+/* KEEL_OK: it may wait. */
+static keel_code refusal(const keel__pool *pool) {
+  if (pool->state != KEEL__POOL_OPEN) return KEEL_POOL_CLOSED;
+  if (pool->single_end != KEEL_OK) return pool->single_end;
+  return KEEL_OK;
+}
+
+/* Those for whom a connection is on its way do not count: they do not wait for others to finish. */
+static bool is_overfull(const keel__pool *pool) {
+  uint32_t coming = keel__pool_opening(pool) + pool->setup_leases;
+  return pool->config.max_waiting > 0 && pool->queue.count > coming &&
+         pool->queue.count - coming > pool->config.max_waiting;
+}
+
+static void submit_lone(keel__pool *pool, keel__request *request, keel__time now) {
+  keel__failure why = keel__failure_of(refusal(pool), KEEL_NOT_SENT);
+  if (why.code != KEEL_OK) {
+    keel__request_refuse(pool, request, &why);
+    return;
+  }
+  keel__request_queue(pool, request);
+  keel__pool_run(pool, now);
+  /* If it is still there it is the last: whatever else waits came before it. */
+  keel__request *last = keel__request_of(keel__list_last(&pool->queue));
+  if (last != request || !is_overfull(pool)) return;
+  why.code = KEEL_QUEUE_FULL;
+  keel__request_refuse(pool, request, &why);
+}
+
+static void refuse_unregistered(keel__pool *pool, keel__request *request, keel_code code) {
+  keel__failure why = keel__failure_of(code, KEEL_NOT_SENT);
+  keel__request_settle(pool, request, &why);
+  keel__request_set_state(pool, request, KEEL__REQ_DONE);
+  pool->ops->forget(pool->io, request);
+}
+
+void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now) {
+  request->submitted = now;
+  request->deadline = keel__time_after(now, timeout);
+  request->timer.kind = KEEL__TIMER_REQUEST;
+  if (request->kind == KEEL_QUERY) pool->counters.started++;
+  if (keel__heap_reserve(&pool->timers) != KEEL_OK) {
+    refuse_unregistered(pool, request, KEEL_NO_MEMORY);
+    return;
+  }
+  keel__list_push_back(&pool->requests, &request->registry);
+  if (request->lease)
+    keel__lease_submit(pool, request, now);
+  else
+    submit_lone(pool, request, now);
+}
+
+void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now) {
+  if (request->settled) return;
+  keel__request_give_up(pool, request, KEEL_ABORTED, now);
+  keel__pool_run(pool, now);
+}
+
+void keel__pool_hold_new(keel__pool *pool, bool on) {
+  pool->config.hold_new = on;
+}
+
+uint32_t keel__pool_count(const keel__pool *pool, keel__conn_state state) {
+  return pool->conns[state].count;
+}
+
+/* ---- time */
+
+static void fire(keel__pool *pool, keel__timer *timer, keel__time now) {
+  switch ((enum keel__timer_kind)timer->kind) {
+    case KEEL__TIMER_REQUEST:
+      keel__request_expire(pool, KEEL__OF(keel__request, timer, timer), now);
+      break;
+    case KEEL__TIMER_CONN:
+      keel__conn_expire(KEEL__OF(keel__conn, timer, timer), now);
+      break;
+    case KEEL__TIMER_DRAIN:
+      end_drain(pool);
+      break;
+    case KEEL__TIMER_REOPEN:
+      break; /* that it is not set any more is what keel__pool_run looks at */
+  }
+}
+
+void keel__pool_tick(keel__pool *pool, keel__time now) {
+  for (keel__timer *timer; (timer = keel__heap_first(&pool->timers)) != NULL && timer->due <= now;) {
+    keel__heap_remove(&pool->timers, timer);
+    fire(pool, timer, now);
+    keel__pool_run(pool, now);
+  }
+}
+
+keel__time keel__pool_next(const keel__pool *pool) {
+  const keel__timer *timer = keel__heap_first(&pool->timers);
+  return timer ? timer->due : KEEL__NEVER;
+}

@@ -1,0 +1,193 @@
+/* engine_settle.c: the core's operations: to the wire, or to the taker as events. Engine thread, `state` held. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "engine.h"
+
+static void add(keel_pool *pool, keel_event *event) { keel__outbox_add(&pool->engine->outbox, event); }
+
+/* ---------------------------------------------------------------- to the wire */
+
+static void op_open(void *io, keel__conn *conn) { keel__wire_open(&((keel_pool *)io)->target, conn); }
+
+static void op_send(void *io, keel__conn *conn, keel__request *request) {
+  (void)io;
+  keel__wire_send(conn, request);
+}
+
+static void op_reset(void *io, keel__conn *conn) {
+  (void)io;
+  keel__wire_reset(conn);
+}
+
+static void op_cancel(void *io, keel__conn *conn) {
+  (void)io;
+  keel__wire_cancel(conn);
+}
+
+static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
+  (void)io;
+  (void)reason;
+  keel__wire_close(conn);
+}
+
+/* ---------------------------------------------------------------- final events */
+
+static double milliseconds(keel__time from, keel__time to) { return to > from ? (double)(to - from) / 1000 : 0; }
+
+static keel_event *done(keel__query *query) {
+  const keel__request *request = &query->core;
+  keel_event *event = query->final;
+  keel__event_reset(event, KEEL_EV_DONE, keel__body_bytes(14));
+  event->words[8] = request->conn->status;
+  event->words[9] = (int32_t)request->attempts;
+  keel__event_put_f64(event, 10, milliseconds(request->submitted, request->sent));
+  keel__event_put_f64(event, 12, milliseconds(request->sent, request->answered));
+  return event;
+}
+
+static keel_event *leased(keel__query *query) {
+  keel__peer peer = keel__wire_peer(query->core.conn->io);
+  keel_event *event = keel__event_new(KEEL_EV_LEASED, keel__peer_bytes(&peer, 0));
+  if (event != NULL) {
+    keel__free(query->final);
+  } else {
+    /* The lease is granted whether or not its holder can be told to which host it leads. */
+    peer.host = "";
+    event = query->final;
+    keel__event_reset(event, KEEL_EV_LEASED, keel__peer_bytes(&peer, 0));
+  }
+  keel__event_put_peer(event, &peer, NULL, 0);
+  return event;
+}
+
+/* The core's own failures have no words yet. */
+static void describe(const keel_pool *pool, keel_code code, keel__detail *detail, char *message, size_t size) {
+  const keel__pool *core = &pool->core;
+  keel__detail_clear(detail);
+  if (code == KEEL_ACQUIRE_TIMEOUT || code == KEEL_QUEUE_FULL) {
+    snprintf(message, size, "%s (total %u, idle %u, waiting %u)", keel_code_text(code), core->conn_total,
+             keel__pool_count(core, KEEL__CONN_IDLE), core->queue.count);
+    keel__detail_add(detail, 'M', message);
+  } else {
+    keel__detail_add(detail, 'M', keel_code_text(code));
+  }
+}
+
+static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failure *failure) {
+  const keel__request *request = &query->core;
+  keel__detail own;
+  char message[160];
+  const keel__detail *detail = failure->detail;
+  if (detail == NULL) {
+    describe(pool, failure->code, &own, message, sizeof message);
+    detail = &own;
+  }
+  keel__report report = {
+      .code = failure->code,
+      .outcome = failure->outcome,
+      .attempts = request->attempts,
+      .status = request->conn == NULL ? 'I' : request->conn->status,
+  };
+  keel_event *event = keel__event_report(KEEL_EV_ERROR, &report, detail);
+  if (event != NULL) {
+    keel__free(query->final);
+    return event;
+  }
+  keel__event_reset(query->final, KEEL_EV_ERROR, keel__report_bytes(NULL));
+  keel__event_put_report(query->final, &report, NULL);
+  return query->final;
+}
+
+static void op_settle(void *io, keel__request *request, const keel__failure *failure) {
+  keel_pool *pool = io;
+  keel__query *query = (keel__query *)request;
+  const keel__conn *conn = request->conn;
+  bool lease = request->kind == KEEL_ACQUIRE;
+  keel_event *event = failure != NULL ? failed(pool, query, failure) : lease ? leased(query) : done(query);
+  query->final = NULL;
+  keel__event_set_tag(event, request->tag);
+  keel__event_set_origin(event, pool->id, conn == NULL ? 0 : conn->id, lease && conn != NULL ? conn->lease : request->lease);
+  event->pool = pool;
+  event->submitted = request->submitted;
+  event->answered = keel__now();
+  keel__tags_remove(&pool->tags, query);
+  add(pool, event);
+}
+
+static void op_forget(void *io, keel__request *request) {
+  (void)io;
+  keel__query_free((keel__query *)request);
+}
+
+/* ---------------------------------------------------------------- news of connections */
+
+/* What libpq remembers of the server's reports; there is no way to ask it for all. */
+static const char *const PARAMETERS[] = {
+    "application_name", "client_encoding",        "DateStyle",
+    "in_hot_standby",   "integer_datetimes",      "IntervalStyle",
+    "is_superuser",     "server_encoding",        "server_version",
+    "TimeZone",         "session_authorization",  "standard_conforming_strings",
+    "search_path",      "default_transaction_read_only",
+};
+
+static size_t put_parameters(const keel__wire *wire, char *to, size_t size) {
+  size_t used = 0;
+  for (size_t i = 0; i < sizeof PARAMETERS / sizeof PARAMETERS[0]; i++) {
+    const char *value = PQparameterStatus(wire->pg, PARAMETERS[i]);
+    if (value == NULL) continue;
+    size_t name_size = strlen(PARAMETERS[i]) + 1, value_size = strlen(value) + 1;
+    if (used + name_size + value_size > size) break;
+    memcpy(to + used, PARAMETERS[i], name_size);
+    memcpy(to + used + name_size, value, value_size);
+    used += name_size + value_size;
+  }
+  return used;
+}
+
+static void op_opened(void *io, keel__conn *conn) {
+  keel_pool *pool = io;
+  char parameters[2048];
+  /* A connection that is lent to its owner is announced always: it is his to give back. */
+  if (!pool->target.announce && conn->lease == 0) return;
+  const keel__wire *wire = conn->io;
+  keel__peer peer = keel__wire_peer(wire);
+  size_t bytes = put_parameters(wire, parameters, sizeof parameters);
+  keel_event *event = keel__event_new(KEEL_EV_OPENED, keel__peer_bytes(&peer, bytes));
+  if (event == NULL) return;
+  keel__event_put_peer(event, &peer, parameters, bytes);
+  keel__event_set_origin(event, pool->id, conn->id, conn->lease);
+  add(pool, event);
+}
+
+static void op_gone(void *io, keel__conn *conn, keel__close_reason reason, const keel__failure *failure) {
+  keel_pool *pool = io;
+  (void)reason;
+  if (!pool->target.announce) return;
+  keel__report report = {.code = failure == NULL ? KEEL_OK : failure->code, .status = conn->status};
+  const keel__detail *detail = failure == NULL ? NULL : failure->detail;
+  keel_event *event = keel__event_report(KEEL_EV_CLOSED, &report, detail);
+  if (event == NULL) event = keel__event_report(KEEL_EV_CLOSED, &report, NULL);
+  if (event == NULL) return;
+  keel__event_set_origin(event, pool->id, conn->id, conn->lease);
+  add(pool, event);
+}
+
+static void op_pool_closed(void *io, keel__pool *core) {
+  (void)core;
+  ((keel_pool *)io)->closed = true;
+}
+
+const keel__ops keel__engine_ops = {
+    .open = op_open,
+    .send = op_send,
+    .reset = op_reset,
+    .cancel = op_cancel,
+    .close = op_close,
+    .settle = op_settle,
+    .forget = op_forget,
+    .opened = op_opened,
+    .gone = op_gone,
+    .pool_closed = op_pool_closed,
+};

@@ -1,0 +1,232 @@
+/* connect.c: from the core's wish for a connection to one that is ready for queries. */
+#include <string.h>
+
+#include "../core/alloc.h"
+#include "wire.h"
+
+static void progress(keel__wire *wire, keel__stage stage, keel__conn_state state) {
+  keel__wire_set_stage(wire, stage);
+  keel__wire_lock(wire);
+  keel__conn_progress(wire->conn, state, keel__now());
+  keel__wire_unlock(wire);
+}
+
+void keel__connect_failed(keel__wire *wire, const keel__detail *detail) {
+  if (wire->stage == KEEL__STAGE_DEAD) return;
+  /* libpq may have closed the socket, and its number may be another's soon. */
+  keel__wire_unwatch(wire);
+  keel__failure failure = keel__failure_with(KEEL_CONNECT_FAILED, KEEL_NOT_SENT, detail);
+  bool was_open = wire->stage == KEEL__STAGE_OPEN;
+  keel__wire_set_stage(wire, KEEL__STAGE_DEAD);
+  keel__wire_lock(wire);
+  if (was_open) {
+    failure.code = KEEL_CONNECTION_LOST;
+    keel__conn_lost(wire->conn, &failure, keel__now());
+  } else {
+    keel__conn_open_failed(wire->conn, &failure, keel__now());
+  }
+  keel__wire_unlock(wire);
+}
+
+static void failed_because(keel__wire *wire, const char *message) {
+  keel__detail detail;
+  keel__detail_clear(&detail);
+  keel__detail_add(&detail, 'M', message);
+  keel__connect_failed(wire, &detail);
+}
+
+static void failed_in_libpq(keel__wire *wire) {
+  keel__detail detail;
+  keel__detail_from_startup(&detail, PQerrorMessage(wire->pg));
+  keel__connect_failed(wire, &detail);
+}
+
+/* ---------------------------------------------------------------- connecting */
+
+#define EXTRAS 8
+
+typedef struct keel__arguments {
+  int count;
+  const char *keywords[KEEL__PARAMS_MAX + EXTRAS];
+  const char *values[KEEL__PARAMS_MAX + EXTRAS];
+} keel__arguments;
+
+/* libpq takes the last of several values for one keyword, and an empty one for none at all. */
+static void add_argument(keel__arguments *arguments, const char *keyword, const char *value) {
+  if (value == NULL || value[0] == 0) return;
+  arguments->keywords[arguments->count] = keyword;
+  arguments->values[arguments->count++] = value;
+}
+
+static PGconn *start(keel__wire *wire) {
+  const keel__target *target = wire->target;
+  keel__arguments arguments = {0};
+  for (int i = 0; i < target->params.count; i++) {
+    add_argument(&arguments, target->params.keywords[i], target->params.values[i]);
+  }
+  add_argument(&arguments, "host", wire->addresses.hosts);
+  add_argument(&arguments, "hostaddr", wire->addresses.hostaddrs);
+  add_argument(&arguments, "port", wire->addresses.ports);
+  add_argument(&arguments, "password", wire->password);
+  add_argument(&arguments, "sslrootcert", target->ca.path);
+  add_argument(&arguments, "sslcert", target->cert.path);
+  add_argument(&arguments, "sslkey", target->key.path);
+  return PQconnectStartParams(arguments.keywords, arguments.values, 0);
+}
+
+static void connect_start(keel__wire *wire) {
+  progress(wire, KEEL__STAGE_CONNECTING, KEEL__CONN_CONNECTING);
+  wire->pg = start(wire);
+  if (wire->pg == NULL) {
+    failed_because(wire, "out of memory");
+    return;
+  }
+  /* In the verbose form the text of a start-up's error has the server's fields, which are to be had in no other way. */
+  PQsetErrorVerbosity(wire->pg, PQERRORS_VERBOSE);
+  PQsetNoticeReceiver(wire->pg, keel__result_notice, wire);
+  if (PQstatus(wire->pg) == CONNECTION_BAD) {
+    failed_in_libpq(wire);
+  } else {
+    keel__wire_watch(wire, UV_WRITABLE);
+  }
+}
+
+static void on_addresses(void *data, keel__addresses *addresses, const keel__detail *failure) {
+  keel__wire *wire = data;
+  wire->lookup = NULL;
+  if (failure != NULL) {
+    keel__connect_failed(wire, failure);
+    return;
+  }
+  wire->addresses = *addresses;
+  connect_start(wire);
+}
+
+static void resolve(keel__wire *wire) {
+  progress(wire, KEEL__STAGE_RESOLVING, KEEL__CONN_RESOLVING);
+  wire->lookup = keel__lookup_start(wire->target->io, &wire->target->params, on_addresses, wire);
+  if (wire->lookup == NULL) failed_because(wire, "out of memory");
+}
+
+void keel__connect_begin(keel__wire *wire) {
+  if (!wire->conn->pool->config.ask_password) {
+    resolve(wire);
+    return;
+  }
+  keel__wire_set_stage(wire, KEEL__STAGE_ASKING);
+  keel_event *event = keel__event_new(KEEL_EV_PASSWORD, 0);
+  if (event == NULL) {
+    failed_because(wire, "out of memory");
+  } else {
+    keel__wire_emit(wire, event, 0);
+  }
+}
+
+void keel__wire_password(keel__wire *wire, const char *password, const char *failure) {
+  if (wire->stage != KEEL__STAGE_ASKING) return;
+  if (password == NULL) {
+    failed_because(wire, failure == NULL ? "no password was given" : failure);
+    return;
+  }
+  size_t size = strlen(password) + 1;
+  wire->password = keel__realloc(NULL, size);
+  if (wire->password == NULL) {
+    failed_because(wire, "out of memory");
+    return;
+  }
+  memcpy(wire->password, password, size);
+  resolve(wire);
+}
+
+/* ---------------------------------------------------------------- session */
+
+static void opened(keel__wire *wire) {
+  PQsetErrorVerbosity(wire->pg, PQERRORS_DEFAULT);
+  wire->pipeline = PQenterPipelineMode(wire->pg) == 1;
+  keel__wire_set_stage(wire, KEEL__STAGE_OPEN);
+  keel__wire_watch(wire, UV_READABLE);
+  keel__wire_lock(wire);
+  keel__conn_opened(wire->conn, keel__now());
+  keel__wire_unlock(wire);
+}
+
+/* All settings in one round trip. set_config() takes names and values as parameters, so nothing has to be quoted. */
+static bool send_settings(keel__wire *wire) {
+  const keel__params *session = &wire->target->session;
+  const char *values[2 * KEEL__PARAMS_MAX];
+  char text[KEEL__PARAMS_MAX * 32];
+  size_t used = 0;
+  for (int i = 0; i < session->count; i++) {
+    values[2 * i] = session->keywords[i];
+    values[2 * i + 1] = session->values[i];
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s set_config($%d, $%d, false)",
+                             i == 0 ? "SELECT" : ",", 2 * i + 1, 2 * i + 2);
+  }
+  return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 0) == 1;
+}
+
+static void begin_session(keel__wire *wire) {
+
+  if (PQsetnonblocking(wire->pg, 1) != 0) {
+    failed_in_libpq(wire);
+    return;
+  }
+  if (wire->target->session.count == 0) {
+    opened(wire);
+    return;
+  }
+  progress(wire, KEEL__STAGE_STARTING, KEEL__CONN_STARTING);
+  if (!send_settings(wire) || PQflush(wire->pg) < 0) {
+    failed_in_libpq(wire);
+  } else {
+    keel__wire_watch(wire, UV_READABLE);
+  }
+}
+
+static void settings_refused(keel__wire *wire, const PGresult *result) {
+  keel__detail detail;
+  keel__detail_from_result(&detail, result);
+  if (detail.count == 0) keel__detail_from_startup(&detail, PQerrorMessage(wire->pg));
+  keel__connect_failed(wire, &detail);
+}
+
+static void session_step(keel__wire *wire) {
+  if (PQconsumeInput(wire->pg) == 0) {
+    failed_in_libpq(wire);
+    return;
+  }
+  while (!PQisBusy(wire->pg)) {
+    PGresult *result = PQgetResult(wire->pg);
+    if (result == NULL) {
+      opened(wire);
+      return;
+    }
+    bool refused = PQresultStatus(result) != PGRES_TUPLES_OK;
+    if (refused) settings_refused(wire, result);
+    PQclear(result);
+    if (refused) return;
+  }
+}
+
+void keel__connect_step(keel__wire *wire) {
+  if (wire->stage == KEEL__STAGE_STARTING) {
+    session_step(wire);
+    return;
+  }
+  /* libpq may go on with another socket under the same number: the loop has to forget the old one while it is open. */
+  keel__wire_unwatch(wire);
+  switch (PQconnectPoll(wire->pg)) {
+    case PGRES_POLLING_READING:
+      keel__wire_watch(wire, UV_READABLE);
+      break;
+    case PGRES_POLLING_WRITING:
+      keel__wire_watch(wire, UV_WRITABLE);
+      break;
+    case PGRES_POLLING_OK:
+      begin_session(wire);
+      break;
+    default:
+      failed_in_libpq(wire);
+      break;
+  }
+}

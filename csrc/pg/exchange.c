@@ -1,0 +1,302 @@
+/*
+ * exchange.c: an open connection's traffic. Extended queries go in libpq's pipeline mode, each with a Sync of its own, so
+ * that an error stays with the one that made it. Whatever a pipeline cannot carry goes alone, in plain mode.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/alloc.h"
+#include "compat.h"
+#include "wire.h"
+
+#define NAME_SIZE 64
+
+static void statement_name(const keel__wire *wire, uint32_t number, char *name) {
+  snprintf(name, NAME_SIZE, "keel_%016" PRIx64 "_%" PRIu32, wire->target->prefix, number);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* True when libpq is in the mode that the item needs. */
+static bool enter_mode(keel__wire *wire, const keel__item *item) {
+  if (!item->plain) {
+    if (!wire->pipeline) wire->pipeline = wire->head == item && PQenterPipelineMode(wire->pg) == 1;
+    return wire->pipeline;
+  }
+  if (wire->head != item) return false;
+  if (wire->pipeline) wire->pipeline = PQexitPipelineMode(wire->pg) != 1;
+  return !wire->pipeline;
+}
+
+static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
+  char name[NAME_SIZE], text[NAME_SIZE + 16];
+  statement_name(wire, number, name);
+  item->evicting = true;
+  item->evict_synced = !keel__pq_can_close();
+  if (!item->evict_synced) return keel__pq_close(wire->pg, name) == 1;
+  /* It may fail (the statement may be gone), which must not fail the query behind it: hence the Sync between them. */
+  snprintf(text, sizeof text, "DEALLOCATE %s", name);
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+}
+
+static bool send_prepared(keel__wire *wire, keel__query *query) {
+  char made[NAME_SIZE];
+  const char *name = query->name;
+  if (!query->core.named) {
+    statement_name(wire, query->core.plan.statement, made);
+    name = made;
+  }
+  query->item.parsing = query->core.plan.parse;
+  if (query->item.parsing && PQsendPrepare(wire->pg, name, query->text, 0, NULL) != 1) return false;
+  return PQsendQueryPrepared(wire->pg, name, (int)query->param_count, query->params, query->lengths, query->formats,
+                             (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
+}
+
+static bool send_extended(keel__wire *wire, keel__query *query) {
+  if (query->core.plan.statement != 0) return send_prepared(wire, query);
+  return PQsendQueryParams(wire->pg, query->text, (int)query->param_count, NULL, query->params, query->lengths,
+                           query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
+}
+
+/* libpq ends a text at a NUL byte and would lose the rest without a word. The server refuses such a text, and so that this
+ * happens to a transaction too (it is a failed one then), it is asked for the very error that it would have given. */
+static bool send_nul(keel__wire *wire) {
+  static const char text[] = "SELECT pg_catalog.convert_from('\\x00'::pg_catalog.bytea, 'UTF8')";
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+}
+
+static bool send_query(keel__wire *wire, keel__query *query) {
+  if (query->has_nul) return send_nul(wire);
+  if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->text) == 1;
+  if (query->item.plain) return send_extended(wire, query);
+  if (query->core.plan.evict != 0 && !send_evict(wire, &query->item, query->core.plan.evict)) return false;
+  return send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
+}
+
+static bool send_item(keel__wire *wire, keel__item *item) {
+  item->sent = true;
+  item->evicting = item->evict_synced = item->parsing = false;
+  if (!item->is_reset) return send_query(wire, keel__query_of(item));
+  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+}
+
+static keel__phase first_phase(const keel__item *item) {
+  return item->evicting ? KEEL__PHASE_EVICT : item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+}
+
+static void begin_head(keel__wire *wire) {
+  if (wire->head != NULL && wire->head->sent) wire->phase = first_phase(wire->head);
+}
+
+void keel__exchange_write(keel__wire *wire) {
+  while (wire->unsent != NULL && enter_mode(wire, wire->unsent)) {
+    keel__item *item = wire->unsent;
+    bool sent = send_item(wire, item);
+    wire->unsent = item->next;
+    if (item == wire->head) begin_head(wire);
+    /* What libpq has of it already can not be taken back. */
+    if (!sent) {
+      keel__exchange_lost(wire);
+      return;
+    }
+    /* Until a plain one has ended nothing else may follow it. */
+    if (item->plain) break;
+  }
+  int left = PQflush(wire->pg);
+  if (left < 0) {
+    keel__exchange_read(wire);
+  } else {
+    keel__wire_watch(wire, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+  }
+}
+
+/* ---------------------------------------------------------------- the end of the head */
+
+static char transaction_status(const keel__wire *wire) {
+  switch (PQtransactionStatus(wire->pg)) {
+    case PQTRANS_INTRANS:
+      return 'T';
+    case PQTRANS_INERROR:
+      return 'E';
+    default:
+      return 'I';
+  }
+}
+
+static void answered(keel__wire *wire, const keel__failure *failure) {
+  keel__wire_lock(wire);
+  keel__conn_answered(wire->conn, failure, transaction_status(wire), keel__now());
+  keel__wire_unlock(wire);
+}
+
+static void query_failed(keel__wire *wire, const PGresult *error) {
+  keel__detail detail;
+  keel__detail_from_result(&detail, error);
+  if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
+  keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
+  failure.prepared = wire->prepared;
+  if (wire->committed) failure.outcome = KEEL_OUTCOME_UNKNOWN;
+  answered(wire, &failure);
+}
+
+static void query_ended(keel__wire *wire, const PGresult *error) {
+  keel__failure failure = keel__failure_with(KEEL_NO_MEMORY, KEEL_OUTCOME_UNKNOWN, NULL);
+  failure.prepared = wire->prepared;
+  if (error != NULL) {
+    query_failed(wire, error);
+  } else if (wire->short_of_memory) {
+    answered(wire, &failure);
+  } else {
+    answered(wire, NULL);
+  }
+}
+
+static void reset_ended(keel__wire *wire, bool failed) {
+  keel__wire_lock(wire);
+  keel__conn_reset(wire->conn, !failed && transaction_status(wire) == 'I', keel__now());
+  keel__wire_unlock(wire);
+}
+
+static void end_head(keel__wire *wire) {
+  keel__item *item = wire->head;
+  PGresult *error = wire->error;
+  wire->error = NULL;
+  wire->head = item->next;
+  if (wire->head == NULL) wire->tail = &wire->head;
+  if (item->is_reset) {
+    reset_ended(wire, error != NULL);
+  } else {
+    query_ended(wire, error);
+  }
+  PQclear(error);
+  wire->prepared = wire->committed = wire->short_of_memory = false;
+  begin_head(wire);
+  if (wire->unsent != NULL) keel__wire_want(wire, KEEL__WANT_WRITE);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static void next_phase(keel__wire *wire) {
+  bool parses = wire->phase == KEEL__PHASE_EVICT && wire->head->parsing;
+  wire->phase = parses ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+}
+
+/* The end of one command's results; in plain mode of all. */
+static void on_separator(keel__wire *wire) {
+  if (wire->head->plain) {
+    end_head(wire);
+  } else if (wire->phase == KEEL__PHASE_PARSE || (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
+    next_phase(wire);
+  }
+}
+
+static void on_sync(keel__wire *wire) {
+  if (wire->phase == KEEL__PHASE_EVICT && wire->head->evict_synced) {
+    next_phase(wire);
+  } else {
+    end_head(wire);
+  }
+}
+
+/* Takes the result over. */
+static void keep_error(keel__wire *wire, PGresult *result) {
+  if (wire->error != NULL) {
+    PQclear(result);
+  } else {
+    wire->error = result;
+  }
+}
+
+static void on_result(keel__wire *wire, PGresult *result) {
+  ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_PIPELINE_SYNC) {
+    on_sync(wire);
+  } else if (wire->phase == KEEL__PHASE_EVICT) {
+    /* Whether it was still there does not matter. */
+  } else if (status == PGRES_FATAL_ERROR) {
+    keep_error(wire, result);
+    return;
+  } else if (wire->phase == KEEL__PHASE_PARSE) {
+    wire->prepared = status == PGRES_COMMAND_OK;
+  } else if (!wire->head->is_reset) {
+    keel__result_deliver(wire, result);
+  }
+  PQclear(result);
+}
+
+/* COPY OUT's data is dropped. False: wait for more. */
+static bool skip_copy_data(keel__wire *wire) {
+  char *data = NULL;
+  int length = 0;
+  while ((length = PQgetCopyData(wire->pg, &data, 1)) > 0) PQfreemem(data);
+  return length != 0;
+}
+
+/* A COPY that came through a pipeline all the same: the Sync and what follows it are lost as COPY data, and the answers
+ * could no longer be told apart. */
+static bool is_hopeless(const keel__wire *wire, ExecStatusType status) {
+  bool copies = status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+  return copies && !wire->head->plain;
+}
+
+/* One step; false: there is nothing to be had now. */
+static bool read_one(keel__wire *wire) {
+  if (wire->head->copying && !skip_copy_data(wire)) return false;
+  if (PQisBusy(wire->pg)) return false;
+  PGresult *result = PQgetResult(wire->pg);
+  ExecStatusType status = PQresultStatus(result);
+  if (result == NULL) {
+    on_separator(wire);
+  } else if (is_hopeless(wire, status)) {
+    PQclear(result);
+    keel__exchange_lost(wire);
+  } else {
+    wire->head->copying = status == PGRES_COPY_OUT;
+    on_result(wire, result);
+  }
+  return true;
+}
+
+static void read_results(keel__wire *wire) {
+  while (wire->stage == KEEL__STAGE_OPEN && wire->head != NULL && wire->head->sent) {
+    if (!read_one(wire)) return;
+    /* libpq answers at once and for ever for a connection that is gone. */
+    if (wire->stage == KEEL__STAGE_OPEN && PQstatus(wire->pg) == CONNECTION_BAD) return;
+  }
+}
+
+void keel__exchange_read(keel__wire *wire) {
+  bool alive = PQconsumeInput(wire->pg) == 1;
+  read_results(wire);
+  if (wire->stage != KEEL__STAGE_OPEN) return;
+  keel__result_notifications(wire);
+  if (!alive || PQstatus(wire->pg) == CONNECTION_BAD) {
+    keel__exchange_lost(wire);
+    return;
+  }
+  /* With nothing in flight libpq is to be told once more that the pipeline has run dry, to look at idle messages. */
+  if (wire->head == NULL && !PQisBusy(wire->pg)) PQclear(PQgetResult(wire->pg));
+}
+
+/* ---------------------------------------------------------------- the end of the link */
+
+/* The server's own last words, where it had any, say more than libpq's "closed unexpectedly". */
+static void describe_loss(keel__wire *wire, keel__detail *detail) {
+  keel__detail_clear(detail);
+  if (wire->error != NULL && keel__result_is_fatal(wire->error)) keel__detail_from_result(detail, wire->error);
+  if (detail->count == 0 && wire->last_words != NULL) *detail = *wire->last_words;
+  if (detail->count == 0) keel__detail_from_startup(detail, PQerrorMessage(wire->pg));
+}
+
+void keel__exchange_lost(keel__wire *wire) {
+  keel__detail detail;
+  if (wire->stage == KEEL__STAGE_DEAD) return;
+  keel__wire_unwatch(wire);
+  describe_loss(wire, &detail);
+  keel__failure failure = keel__failure_with(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN, &detail);
+  keel__wire_set_stage(wire, KEEL__STAGE_DEAD);
+  keel__wire_lock(wire);
+  keel__conn_lost(wire->conn, &failure, keel__now());
+  keel__wire_unlock(wire);
+}

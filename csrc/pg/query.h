@@ -1,0 +1,45 @@
+/*
+ * query.h: a request with all that goes over the wire, in one allocation. Made by the submitting thread, then the engine
+ * thread's.
+ */
+#ifndef KEEL_PG_QUERY_H
+#define KEEL_PG_QUERY_H
+
+#include "../core/core.h"
+#include "event.h"
+
+/* What a connection has to do in turn. */
+typedef struct keel__item {
+  struct keel__item *next;
+  bool is_reset; /* a ROLLBACK of the pool's own; else a keel__query */
+  bool plain;    /* not to be mixed with others in a pipeline: the simple protocol, COPY */
+  bool sent;
+  bool evicting; /* an answer for the closing of another statement comes first ... */
+  bool evict_synced; /* ... with a Sync of its own */
+  bool parsing;      /* then one for the preparation */
+  bool copying;      /* COPY OUT data comes in between */
+} keel__item;
+
+typedef struct keel__query {
+  keel__request core; /* first: the core's pointer to a request is one to a query */
+  keel__item item;
+  struct keel__query *next_in_batch;
+  struct keel__query *next_in_bucket; /* of the pool's table of tags */
+  keel_event *final;                  /* made at submission, so that telling the end cannot fail */
+  int64_t timeout_ms;
+  const char *text;
+  size_t text_length;
+  const char *name;
+  uint32_t param_count;
+  const char **params;
+  int *lengths, *formats;
+  bool has_nul; /* in its text or a text parameter, where PostgreSQL has no place for it */
+} keel__query;
+
+static inline keel__query *keel__query_of(keel__item *item) { return KEEL__OF(keel__query, item, item); }
+
+/* Copies a request. NULL: no memory. Any thread. */
+KEEL_MUST_CHECK keel__query *keel__query_new(const keel_request *request);
+void keel__query_free(keel__query *query);
+
+#endif

@@ -1,0 +1,216 @@
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/alloc.h"
+
+void keel__wire_set_stage(keel__wire *wire, keel__stage stage) { wire->stage = stage; }
+
+void keel__wire_want(keel__wire *wire, unsigned wants) {
+  wire->wants |= wants;
+  if (!keel__link_listed(&wire->work)) keel__list_push_back(&wire->target->io->work, &wire->work);
+}
+
+void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag) {
+  if (event == NULL) return;
+  keel__io *io = wire->target->io;
+  keel__event_set_tag(event, tag);
+  keel__event_set_origin(event, wire->target->pool_id, wire->conn->id, wire->conn->lease);
+  io->emit(io->data, event);
+}
+
+/* ---------------------------------------------------------------- watching the socket */
+
+static void on_closed(uv_handle_t *handle) { keel__free(handle); }
+
+static void on_socket(uv_poll_t *poll, int status, int events) {
+  keel__wire *wire = poll->data;
+  /* A poll error is a socket error: libpq finds it when it reads. */
+  if (status < 0) events = UV_READABLE | UV_WRITABLE;
+  if (wire->stage == KEEL__STAGE_CONNECTING || wire->stage == KEEL__STAGE_STARTING) {
+    keel__connect_step(wire);
+    return;
+  }
+  if (events & UV_READABLE) keel__exchange_read(wire);
+  if (events & UV_WRITABLE && wire->stage != KEEL__STAGE_DEAD) keel__wire_want(wire, KEEL__WANT_WRITE);
+}
+
+void keel__wire_unwatch(keel__wire *wire) {
+  if (wire->poll == NULL) return;
+  uv_poll_stop(wire->poll);
+  uv_close((uv_handle_t *)wire->poll, on_closed);
+  wire->poll = NULL;
+  wire->events = 0;
+}
+
+/* 0, or why not. */
+static int new_poll(keel__wire *wire) {
+  uv_poll_t *poll = keel__alloc(sizeof *poll);
+  if (poll == NULL) return UV_ENOMEM;
+  int status = uv_poll_init_socket(wire->target->io->loop, poll, PQsocket(wire->pg));
+  if (status != 0) {
+    keel__free(poll);
+    return status;
+  }
+  poll->data = wire;
+  wire->poll = poll;
+  wire->fd = PQsocket(wire->pg);
+  return 0;
+}
+
+void keel__wire_watch(keel__wire *wire, int events) {
+  if (wire->poll != NULL && wire->events == events && wire->fd == PQsocket(wire->pg)) return;
+  if (wire->poll != NULL && wire->fd != PQsocket(wire->pg)) keel__wire_unwatch(wire);
+  int status = wire->poll == NULL ? new_poll(wire) : 0;
+  if (status == 0) status = uv_poll_start(wire->poll, events, on_socket);
+  wire->events = events;
+  if (status == 0) return;
+  keel__detail detail;
+  keel__detail_clear(&detail);
+  keel__detail_add(&detail, 'M', uv_strerror(status));
+  keel__detail_add(&detail, 'e', uv_err_name(status));
+  keel__connect_failed(wire, &detail);
+}
+
+/* ---------------------------------------------------------------- operations */
+
+void keel__wire_open(keel__target *target, keel__conn *conn) {
+  keel__wire *wire = keel__alloc(sizeof *wire);
+  conn->io = wire;
+  if (wire == NULL) {
+    target->starved = true;
+    return;
+  }
+  wire->conn = conn;
+  wire->target = target;
+  wire->tail = &wire->head;
+  wire->reset.is_reset = true;
+  keel__wire_want(wire, KEEL__WANT_OPEN);
+}
+
+static void push(keel__wire *wire, keel__item *item) {
+  item->next = NULL;
+  item->sent = false;
+  *wire->tail = item;
+  wire->tail = &item->next;
+  if (wire->unsent == NULL) wire->unsent = item;
+  keel__wire_want(wire, KEEL__WANT_WRITE);
+}
+
+void keel__wire_send(keel__conn *conn, keel__request *request) {
+  keel__query *query = (keel__query *)request;
+  push(conn->io, &query->item);
+}
+
+void keel__wire_reset(keel__conn *conn) {
+  keel__wire *wire = conn->io;
+  push(wire, &wire->reset);
+}
+
+void keel__wire_cancel(keel__conn *conn) { keel__wire_want(conn->io, KEEL__WANT_CANCEL); }
+
+void keel__wire_close(keel__conn *conn) {
+  keel__wire *wire = conn->io;
+  /* Without memory for the wire there is nothing to close: keel__target_run reports it. */
+  if (wire == NULL) return;
+  /* The core forgets these requests now. */
+  wire->head = wire->unsent = NULL;
+  wire->tail = &wire->head;
+  keel__wire_set_stage(wire, KEEL__STAGE_DEAD);
+  keel__wire_want(wire, KEEL__WANT_CLOSE);
+}
+
+/* ---------------------------------------------------------------- doing what is wanted */
+
+static void on_cancelled(void *data) {
+  keel__wire *wire = data;
+  wire->cancel = NULL;
+  keel__wire_lock(wire);
+  keel__conn_cancel_delivered(wire->conn, keel__now());
+  keel__wire_unlock(wire);
+}
+
+static void do_cancel(keel__wire *wire) {
+  wire->cancel = keel__cancel_start(wire->target->io, wire->pg, on_cancelled, wire);
+  if (wire->cancel == NULL) on_cancelled(wire);
+}
+
+static void do_close(keel__wire *wire) {
+  keel__conn *conn = wire->conn;
+  keel__io *io = wire->target->io;
+  keel__wire_destroy(wire);
+  conn->io = NULL;
+  io->lock(io->data);
+  keel__conn_closed(conn, keel__now());
+  io->unlock(io->data);
+}
+
+void keel__wire_destroy(keel__wire *wire) {
+  if (keel__link_listed(&wire->work)) keel__list_remove(&wire->target->io->work, &wire->work);
+  if (wire->lookup != NULL) keel__lookup_orphan(wire->lookup);
+  if (wire->cancel != NULL) keel__cancel_orphan(wire->cancel);
+  /* Before libpq closes the socket, or the loop would watch a number that the next socket may get. */
+  keel__wire_unwatch(wire);
+  PQclear(wire->error);
+  PQfinish(wire->pg);
+  keel__addresses_destroy(&wire->addresses);
+  keel__free(wire->last_words);
+  keel__free(wire->password);
+  keel__free(wire);
+}
+
+static void do_one(keel__wire *wire) {
+  unsigned wants = wire->wants;
+  wire->wants = 0;
+  if (wants & KEEL__WANT_CLOSE) {
+    /* The pool's end may cancel and close at once: the statement is not to run on without us. */
+    if (wants & KEEL__WANT_CANCEL) do_cancel(wire);
+    do_close(wire);
+    return;
+  }
+  if (wants & KEEL__WANT_OPEN) keel__connect_begin(wire);
+  if (wants & KEEL__WANT_CANCEL) do_cancel(wire);
+  if (wants & KEEL__WANT_WRITE && wire->stage == KEEL__STAGE_OPEN) keel__exchange_write(wire);
+}
+
+void keel__io_run(keel__io *io) {
+  for (keel__link *link; (link = keel__list_first(&io->work)) != NULL;) {
+    keel__list_remove(&io->work, link);
+    do_one(KEEL__OF(keel__wire, work, link));
+  }
+}
+
+static keel__conn *first_without_wire(keel__pool *pool, keel__conn_state state) {
+  keel__list *list = &pool->conns[state];
+  for (keel__link *link = keel__list_first(list); link != NULL; link = keel__list_next(list, link)) {
+    keel__conn *conn = KEEL__OF(keel__conn, link, link);
+    if (conn->io == NULL) return conn;
+  }
+  return NULL;
+}
+
+void keel__target_run(keel__target *target, keel__pool *pool) {
+  if (!target->starved) return;
+  keel__conn *conn = NULL;
+  keel__failure failure = keel__failure_with(KEEL_NO_MEMORY, KEEL_NOT_SENT, NULL);
+  target->io->lock(target->io->data);
+  while ((conn = first_without_wire(pool, KEEL__CONN_ASKING)) != NULL ||
+         (conn = first_without_wire(pool, KEEL__CONN_RESOLVING)) != NULL) {
+    keel__conn_open_failed(conn, &failure, keel__now());
+  }
+  while ((conn = first_without_wire(pool, KEEL__CONN_CLOSING)) != NULL) keel__conn_closed(conn, keel__now());
+  target->starved = false;
+  target->io->unlock(target->io->data);
+}
+
+keel__peer keel__wire_peer(const keel__wire *wire) {
+  const char *host = PQhost(wire->pg), *port = PQport(wire->pg);
+  return (keel__peer){
+      .backend = PQbackendPID(wire->pg),
+      .version = PQserverVersion(wire->pg),
+      .port = port == NULL ? 0 : (int)strtol(port, NULL, 10),
+      .encrypted = PQsslInUse(wire->pg),
+      .host = host == NULL ? "" : host,
+  };
+}

@@ -1,0 +1,106 @@
+/*
+ * wire.h: the I/O side of one connection (core.h calls it conn->io). Engine thread only.
+ *
+ * The wire_* operations are the core's (keel__ops): they note what is wanted. keel__io_run does it, outside of the core.
+ */
+#ifndef KEEL_PG_WIRE_H
+#define KEEL_PG_WIRE_H
+
+#include <libpq-fe.h>
+
+#include "cancel.h"
+#include "detail.h"
+#include "io.h"
+#include "query.h"
+#include "resolve.h"
+
+typedef enum keel__stage {
+  KEEL__STAGE_NEW,        /* the core has asked for it */
+  KEEL__STAGE_ASKING,     /* the owner is asked for the password */
+  KEEL__STAGE_RESOLVING,  /* a lookup is under way */
+  KEEL__STAGE_CONNECTING, /* PQconnectPoll() */
+  KEEL__STAGE_STARTING,   /* the session's settings are on their way */
+  KEEL__STAGE_OPEN,
+  KEEL__STAGE_DEAD, /* failed, lost or told to close: nothing is reported but the closing */
+} keel__stage;
+
+enum keel__wants {
+  KEEL__WANT_OPEN = 1,
+  KEEL__WANT_CANCEL = 2,
+  KEEL__WANT_WRITE = 4,
+  KEEL__WANT_CLOSE = 8,
+};
+
+typedef enum keel__phase { KEEL__PHASE_EVICT, KEEL__PHASE_PARSE, KEEL__PHASE_RUN } keel__phase;
+
+typedef struct keel__wire {
+  keel__link work; /* in io->work while `wants` is not 0 */
+  unsigned wants;
+  keel__stage stage; /* changed by keel__wire_set_stage alone */
+  keel__conn *conn;
+  keel__target *target;
+  PGconn *pg;
+  uv_poll_t *poll;
+  int fd, events; /* what `poll` watches */
+  keel__lookup *lookup;
+  keel__addresses addresses;
+  char *password; /* the owner's answer, until it is used */
+  keel__cancel *cancel;
+  keel__item *head, *unsent; /* what is to be answered, in order; the first of it that is not on the wire */
+  keel__item **tail;
+  keel__phase phase; /* of the head's answers */
+  bool pipeline;     /* libpq's mode */
+  bool prepared;     /* the server has taken the head's Parse */
+  bool committed;    /* the head is several statements, and a transaction has ended well within them */
+  bool short_of_memory; /* a part of the head's result is lost */
+  PGresult *error;   /* the head's */
+  keel__detail *last_words; /* the server's FATAL while nothing was in flight */
+  keel__item reset;
+} keel__wire;
+
+void keel__wire_set_stage(keel__wire *wire, keel__stage stage);
+void keel__wire_want(keel__wire *wire, unsigned wants);
+
+/* ---- operations of the core */
+void keel__wire_open(keel__target *target, keel__conn *conn);
+void keel__wire_send(keel__conn *conn, keel__request *request);
+void keel__wire_reset(keel__conn *conn);
+void keel__wire_cancel(keel__conn *conn);
+void keel__wire_close(keel__conn *conn);
+
+/* ---- the engine */
+/* Does what is wanted of all connections until nothing is left to do. */
+void keel__io_run(keel__io *io);
+/* Connections that there was no memory for; with keel__io_run. */
+void keel__target_run(keel__target *target, keel__pool *pool);
+/* The owner's answer to KEEL_EV_PASSWORD. */
+void keel__wire_password(keel__wire *wire, const char *password, const char *failure);
+/* Lets go of everything at once, reporting nothing: the engine stops. */
+void keel__wire_destroy(keel__wire *wire);
+/* For KEEL_EV_LEASED, KEEL_EV_OPENED. Valid while the connection is. */
+keel__peer keel__wire_peer(const keel__wire *wire);
+
+/* ---- among the files of the wire */
+/* connect.c */
+void keel__connect_begin(keel__wire *wire);
+void keel__connect_step(keel__wire *wire);
+void keel__connect_failed(keel__wire *wire, const keel__detail *detail);
+/* exchange.c: writes what may be written; reads what has come. */
+void keel__exchange_write(keel__wire *wire);
+void keel__exchange_read(keel__wire *wire);
+void keel__exchange_lost(keel__wire *wire);
+/* result.c: hands a result of the head's on as events. */
+void keel__result_deliver(keel__wire *wire, const PGresult *result);
+/* FATAL or PANIC: the session is over. */
+bool keel__result_is_fatal(const PGresult *result);
+void keel__result_notice(void *wire, const PGresult *result);
+void keel__result_notifications(keel__wire *wire);
+/* wire.c */
+void keel__wire_watch(keel__wire *wire, int events);
+void keel__wire_unwatch(keel__wire *wire);
+void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag);
+
+static inline void keel__wire_lock(const keel__wire *wire) { wire->target->io->lock(wire->target->io->data); }
+static inline void keel__wire_unlock(const keel__wire *wire) { wire->target->io->unlock(wire->target->io->data); }
+
+#endif

@@ -1,0 +1,388 @@
+/* check.c: what must hold, whatever happens. */
+#include "sim.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- at the moment of an effect */
+
+/* Nobody gets a connection with something left on it: of a transaction, of a statement, of a cancel. */
+void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before) {
+  unsigned id = conn->conn->id;
+  if (!conn->opened || conn->closing) sim_fail(world, "c%u is not open and gets %s", id, before);
+  if (conn->job_count > 0) sim_fail(world, "c%u is not done with its work and gets %s", id, before);
+  if (conn->transaction != 'I' && !conn->server_gone)
+    sim_fail(world, "c%u is in a transaction and gets %s", id, before);
+  if (conn->cancel_unreported) sim_fail(world, "c%u may still be hit by a cancel and gets %s", id, before);
+  if (conn->lease) sim_fail(world, "c%u is lent and gets %s", id, before);
+  if (world->now >= conn->conn->retire_at) sim_fail(world, "c%u is too old and gets %s", id, before);
+  if (world->config.max_uses && conn->uses >= world->config.max_uses)
+    sim_fail(world, "c%u has been used too often and gets %s", id, before);
+}
+
+/* First come, first served; who was sent before and has to be sent again has had his turn. */
+void sim_check_turn(sim_world *world, const sim_call *call) {
+  if (call->sends > 0) return;
+  for (uint32_t i = world->first_unsettled; i + 1 < call->id; i++)
+    if (world->calls[i].waiting) sim_fail(world, "r%u is served before r%u", call->id, world->calls[i].id);
+}
+
+static void check_pipeline(sim_world *world, const sim_conn *conn, const keel__request *request) {
+  unsigned id = conn->conn->id;
+  if (conn->job_count >= world->config.pipeline_depth) sim_fail(world, "c%u has too many in flight", id);
+  if (request->flags & KEEL_Q_SIMPLE) sim_fail(world, "c%u gets a simple statement behind others", id);
+  if (conn->lease) sim_fail(world, "c%u is lent and gets a lone statement", id);
+  for (uint32_t i = 0; i < conn->job_count; i++) {
+    const sim_call *other = conn->jobs[i].call;
+    if (!other || other->lease || (other->flags & KEEL_Q_SIMPLE))
+      sim_fail(world, "c%u gets a lone statement behind what must be alone", id);
+    if (other->settled) sim_fail(world, "c%u gets a statement behind one that was given up", id);
+  }
+}
+
+static void check_lease_send(sim_world *world, const sim_conn *conn, const sim_call *call) {
+  if (conn->job_count > 0) sim_fail(world, "a lease's statements overtake each other");
+  if (call->lease != conn->lease && call->lease != conn->ending_lease)
+    sim_fail(world, "r%u goes to a connection that is not its lease's", call->id);
+  for (uint32_t i = world->first_unsettled; i + 1 < call->id; i++)
+    if (!world->calls[i].settled && world->calls[i].lease == call->lease)
+      sim_fail(world, "r%u of a lease overtakes r%u", call->id, world->calls[i].id);
+}
+
+static void check_plan(sim_world *world, const sim_conn *conn, const keel__request *request) {
+  keel__plan plan = request->plan;
+  const sim_call *call = sim_call_of(request);
+  if (plan.statement != 0 && plan.statement != call->statement)
+    sim_fail(world, "r%u runs another's statement", call->id);
+  if (plan.statement != 0 && (call->flags & (KEEL_Q_SIMPLE | KEEL_Q_NO_PREPARE)))
+    sim_fail(world, "r%u is prepared against its wish", call->id);
+  if (plan.evict == 0) return;
+  if (plan.evict >= SIM_FIRST_NAMED && plan.evict != plan.statement)
+    sim_fail(world, "a named statement is evicted");
+  for (uint32_t i = 0; i < conn->job_count; i++)
+    if (conn->jobs[i].plan.statement == plan.evict) sim_fail(world, "a statement in use is evicted");
+}
+
+void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request) {
+  const sim_call *call = sim_call_of(request);
+  if (call->settled) sim_fail(world, "r%u is sent after it was settled", call->id);
+  if (call->on_server || call->maybe_done)
+    sim_fail(world, "r%u is sent again though it may have been done", call->id);
+  if (call->durable || call->tentative) sim_fail(world, "r%u is done twice", call->id);
+  if (conn->cancel_unreported || conn->conn->cancel_sent)
+    sim_fail(world, "r%u is sent where a cancel may hit it", call->id);
+  check_plan(world, conn, request);
+  if (call->lease) {
+    check_lease_send(world, conn, call);
+    return;
+  }
+  sim_check_turn(world, call);
+  if (conn->job_count > 0)
+    check_pipeline(world, conn, request);
+  else
+    sim_check_clean(world, conn, "a statement");
+}
+
+static void check_idle_close(sim_world *world, const sim_conn *conn) {
+  unsigned left = 0;
+  if (conn->last_used + world->config.idle_timeout > world->now)
+    sim_fail(world, "c%u was not idle long enough", conn->conn->id);
+  for (const sim_conn *other = world->conns; other; other = other->next) {
+    if (other == conn || other->closing || !other->opened) continue;
+    left++;
+    if (other->conn->state == KEEL__CONN_IDLE && other->last_used < conn->last_used)
+      sim_fail(world, "c%u is closed though c%u has been idle for longer", conn->conn->id, other->conn->id);
+  }
+  if (left < world->config.min) sim_fail(world, "an idle connection of the minimum is closed");
+}
+
+void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason) {
+  unsigned id = conn->conn->id;
+  const keel__pool_config *config = &world->config;
+  bool used = conn->lease || conn->job_count > 0;
+  if (conn->closing) sim_fail(world, "c%u is closed twice", id);
+  if (conn->opened != conn->gone) sim_fail(world, "c%u is closed and nobody was told", id);
+  switch (reason) {
+    case KEEL__CLOSE_IDLE_TIMEOUT:
+      if (used) sim_fail(world, "c%u is in use and closed for idleness", id);
+      check_idle_close(world, conn);
+      break;
+    case KEEL__CLOSE_LIFETIME:
+      if (used || world->now < conn->conn->retire_at) sim_fail(world, "c%u is retired too early", id);
+      break;
+    case KEEL__CLOSE_MAX_USES:
+      if (used || !config->max_uses || conn->uses < config->max_uses)
+        sim_fail(world, "c%u is not worn out yet", id);
+      break;
+    case KEEL__CLOSE_DESTROYED:
+      if (used || !conn->destroy_asked) sim_fail(world, "c%u is destroyed without a wish", id);
+      break;
+    case KEEL__CLOSE_CANCEL_SILENT:
+      if (!conn->conn->cancel_sent ||
+          world->now < keel__time_after(conn->last_cancel, config->cancel_timeout))
+        sim_fail(world, "c%u was given no time to end a cancelled statement", id);
+      break;
+    case KEEL__CLOSE_RESET_FAILED:
+      if (!conn->reset_failed && world->now < keel__time_after(conn->reset_sent, config->cancel_timeout))
+        sim_fail(world, "c%u was given no time to reset", id);
+      break;
+    case KEEL__CLOSE_SHUTDOWN:
+      if (!world->closing) sim_fail(world, "c%u is shut down in an open pool", id);
+      if (used && world->now < world->drain_end) sim_fail(world, "c%u is in use and shut down early", id);
+      break;
+    case KEEL__CLOSE_OPEN_FAILED:
+      if (conn->opened) sim_fail(world, "c%u was open and failed to open", id);
+      break;
+    default:
+      if (!conn->server_gone) sim_fail(world, "c%u is said to be lost", id);
+  }
+}
+
+/* ---- what callers are told */
+
+static unsigned opened_count(const sim_world *world) {
+  unsigned count = 0;
+  for (const sim_conn *conn = world->conns; conn; conn = conn->next) count += conn->opened && !conn->closing;
+  return count;
+}
+
+static void check_connect_failure(sim_world *world, const sim_call *call) {
+  if (world->config.single) return;
+  if (opened_count(world) > 0) sim_fail(world, "r%u is failed though there are connections", call->id);
+  if (call->submitted > world->failed_attempt)
+    sim_fail(world, "r%u pays for an attempt begun before it came", call->id);
+}
+
+static bool held(const sim_world *world, uint64_t lease) {
+  for (uint32_t i = 0; i < world->hold_count; i++)
+    if (world->holds[i].lease == lease) return true;
+  return false;
+}
+
+static bool about_preparation(const char *sqlstate) {
+  return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0 || strcmp(sqlstate, "0A000") == 0;
+}
+
+static void check_server_error(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  if (failure->detail != call) sim_fail(world, "r%u gets another's error", call->id);
+  if (failure->outcome != KEEL_ROLLED_BACK) sim_fail(world, "an ordinary error leaves no trace");
+  if (call->foreign && call->what != SIM_TIMES_OUT && strcmp(failure->sqlstate, "57014") == 0)
+    sim_fail(world, "r%u suffers from another's cancel", call->id);
+  if (call->lease == 0 && !world->mood.pooler && call->what != SIM_DISCARD &&
+      about_preparation(failure->sqlstate) && !world->lone_transaction)
+    sim_fail(world, "r%u hears of a preparation (%s) that is none of its business", call->id,
+             failure->sqlstate);
+}
+
+static void check_pool_closed(sim_world *world, const sim_call *call) {
+  if (!world->closing) sim_fail(world, "r%u is refused by an open pool", call->id);
+  bool accepted = call != world->submitting && (call->lease || call->kind == KEEL_QUERY);
+  if (accepted && world->now < world->drain_end)
+    sim_fail(world, "r%u was accepted and is not finished", call->id);
+}
+
+static void check_lease_failure(sim_world *world, const sim_call *call, keel_code code) {
+  bool lost = code == KEEL_CONNECTION_LOST;
+  if (lost && call->lease == 0 && call->sends == 0 && !world->config.single)
+    sim_fail(world, "r%u was never sent and lost its connection", call->id);
+  if (!lost && call->lease && call->kind == KEEL_QUERY && held(world, call->lease))
+    sim_fail(world, "lease %" PRIu64 " is held and refused", call->lease);
+  if (!lost && call->lease == 0 && !world->lone_transaction) sim_fail(world, "r%u was no misuse", call->id);
+}
+
+static void check_code(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  switch (failure->code) {
+    case KEEL_SERVER:
+      check_server_error(world, call, failure);
+      break;
+    case KEEL_CONNECT_FAILED:
+    case KEEL_CONNECT_TIMEOUT:
+      check_connect_failure(world, call);
+      break;
+    case KEEL_CONNECTION_LOST:
+    case KEEL_MISUSE:
+      check_lease_failure(world, call, failure->code);
+      break;
+    case KEEL_ACQUIRE_TIMEOUT:
+      if (world->now < (call->kind == KEEL_ACQUIRE ? call->deadline : call->acquire_deadline) ||
+          call->sends > 0)
+        sim_fail(world, "r%u has waited less than it may", call->id);
+      break;
+    case KEEL_QUERY_TIMEOUT:
+      if (world->now < call->deadline) sim_fail(world, "r%u times out too early", call->id);
+      break;
+    case KEEL_ABORTED:
+      if (world->aborting != call) sim_fail(world, "r%u is aborted by nobody", call->id);
+      break;
+    case KEEL_QUEUE_FULL:
+      if (call != world->submitting || world->config.max_waiting == 0 ||
+          world->pool->queue.count <= world->config.max_waiting)
+        sim_fail(world, "r%u is refused by a queue that is not full", call->id);
+      break;
+    case KEEL_POOL_CLOSED:
+      check_pool_closed(world, call);
+      break;
+    case KEEL_NO_MEMORY:
+      if (!world->memory_fails) sim_fail(world, "r%u: there is memory", call->id);
+      break;
+    default:
+      sim_fail(world, "r%u is settled with %d", call->id, failure->code);
+  }
+}
+
+void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  bool traces = call->what == SIM_PLAIN || call->what == SIM_DDL || call->what == SIM_HANGS;
+  if (!failure) {
+    if (call->kind == KEEL_QUERY && traces && call->lease == 0 && call->durable != 1)
+      sim_fail(world, "r%u is said to have succeeded and was not done", call->id);
+    return;
+  }
+  check_code(world, call, failure);
+  bool sent = call->sends > 0;
+  if (failure->outcome == KEEL_OUTCOME_NONE || (failure->outcome == KEEL_NOT_SENT) != !sent)
+    sim_fail(world, "r%u is told a wrong outcome (%d)", call->id, failure->outcome);
+}
+
+/* ---- after every step */
+
+static void check_conn(sim_world *world, const keel__conn *conn) {
+  const sim_conn *model = conn->io;
+  unsigned in_flight = conn->in_flight.count;
+  const keel__request *head =
+      in_flight ? KEEL__OF(keel__request, link, keel__list_first(&conn->in_flight)) : NULL;
+  bool resets = model->job_count > 0 && !model->jobs[0].call;
+  if (conn->state == KEEL__CONN_CLOSING) {
+    if (in_flight + conn->lease_queue.count > 0 || keel__timer_is_set(&conn->timer))
+      sim_fail(world, "c%u is closing with work on it", conn->id);
+    return;
+  }
+  if (in_flight + resets != model->job_count) sim_fail(world, "c%u has lost count of its work", conn->id);
+  if (conn->state == KEEL__CONN_IDLE &&
+      (in_flight || conn->lease || conn->cancel_sent || conn->status != 'I'))
+    sim_fail(world, "c%u is idle and not clean", conn->id);
+  if ((conn->state == KEEL__CONN_BUSY || conn->state == KEEL__CONN_DRAINING) && !in_flight)
+    sim_fail(world, "c%u is busy with nothing", conn->id);
+  if ((conn->state == KEEL__CONN_LEASED) != (conn->lease != 0))
+    sim_fail(world, "c%u is lent or not", conn->id);
+  if (conn->lease_queue.count && conn->state != KEEL__CONN_LEASED)
+    sim_fail(world, "c%u has a stray queue", conn->id);
+  if (conn->lease_queue.count && !in_flight && !conn->cancel_sent)
+    sim_fail(world, "c%u lets its holder wait", conn->id);
+  if (head && head->state == KEEL__REQ_CANCELLING && !conn->cancel_sent)
+    sim_fail(world, "c%u runs what was given up and is not told", conn->id);
+  for (keel__link *link = keel__list_first(&conn->in_flight); link;
+       link = keel__list_next(&conn->in_flight, link)) {
+    const keel__request *request = KEEL__OF(keel__request, link, link);
+    if (request->settled != (request->state == KEEL__REQ_CANCELLING) || request->conn != conn)
+      sim_fail(world, "c%u has a stray request in flight", conn->id);
+  }
+}
+
+static void check_lists(sim_world *world) {
+  const keel__pool *pool = world->pool;
+  unsigned total = 0;
+  for (unsigned state = 0; state < KEEL__CONN_STATES; state++) {
+    const keel__list *list = &pool->conns[state];
+    unsigned count = 0;
+    for (keel__link *link = keel__list_first(list); link; link = keel__list_next(list, link), count++) {
+      const keel__conn *conn = KEEL__OF(keel__conn, link, link);
+      if (conn->state != (keel__conn_state)state)
+        sim_fail(world, "c%u is in the list of another state", conn->id);
+      check_conn(world, conn);
+    }
+    if (count != list->count) sim_fail(world, "a list has lost count");
+    if (state != KEEL__CONN_CLOSING && state != KEEL__CONN_CLOSED) total += count;
+  }
+  if (total != pool->conn_total || total != world->conn_count) sim_fail(world, "connections are miscounted");
+  if (pool->requests.count != world->unforgotten) sim_fail(world, "requests are miscounted");
+  if (pool->queue.count < world->waiting) sim_fail(world, "somebody waits who is not in the queue");
+}
+
+static void check_timers(sim_world *world, bool timers_are_done) {
+  const keel__heap *heap = &world->pool->timers;
+  if (heap->count > heap->reserved) sim_fail(world, "more timers than were reserved");
+  for (uint32_t i = 1; i <= heap->count; i++) {
+    if (heap->entries[i].timer->slot != i || heap->entries[i].timer->due != heap->entries[i].due)
+      sim_fail(world, "a timer is not where it thinks");
+    if (i > 1 && heap->entries[i / 2].due > heap->entries[i].due)
+      sim_fail(world, "the timers are out of order");
+  }
+  if (!timers_are_done) return;
+  if (keel__pool_next(world->pool) <= world->now) sim_fail(world, "a timer is due after a tick");
+  for (uint32_t i = world->first_unsettled; i < world->call_count; i++) {
+    const sim_call *call = &world->calls[i];
+    if (call->settled) continue;
+    if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
+    if (call->waiting && call->acquire_deadline <= world->now)
+      sim_fail(world, "r%u waits for too long", call->id);
+  }
+}
+
+static bool has_room(const sim_world *world, const keel__conn *conn) {
+  const sim_conn *model = conn->io;
+  const keel__pool_config *config = &world->config;
+  if (conn->cancel_sent || model->job_count >= config->pipeline_depth || conn->status != 'I') return false;
+  if (world->now >= conn->retire_at || (config->max_uses && model->uses >= config->max_uses)) return false;
+  for (uint32_t i = 0; i < model->job_count; i++)
+    if (model->jobs[i].call->settled || (model->jobs[i].call->flags & KEEL_Q_SIMPLE)) return false;
+  return true;
+}
+
+/* Whoever waits has a reason to. */
+static void check_waiting(sim_world *world) {
+  const keel__pool *pool = world->pool;
+  if (pool->queue.count == 0) return;
+  const keel__request *head = KEEL__OF(keel__request, link, keel__list_first(&pool->queue));
+  const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
+  if (pool->conns[KEEL__CONN_IDLE].count > 0) sim_fail(world, "somebody waits and a connection is idle");
+  if (head->kind == KEEL_QUERY && !(head->flags & KEEL_Q_SIMPLE) && world->config.pipeline_depth > 1)
+    for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link))
+      if (has_room(world, KEEL__OF(keel__conn, link, link)))
+        sim_fail(world, "a statement waits and there is room");
+  unsigned coming = world->conn_count - opened_count(world) + pool->setup_leases;
+  unsigned room = world->config.max - world->conn_count;
+  if (world->config.single) return;
+  if (coming < pool->queue.count && room > 0 && pool->open_failures == 0)
+    sim_fail(world, "somebody waits, there is room, and no connection is opened");
+  if (coming == 0 && opened_count(world) == 0 && room > 0) sim_fail(world, "somebody waits for nothing");
+}
+
+static void check_counters(sim_world *world) {
+  const keel__counters *a = &world->pool->counters, *b = &world->model;
+  if (a->started != b->started || a->succeeded != b->succeeded || a->failed != b->failed ||
+      a->timed_out != b->timed_out || a->cancelled != b->cancelled || a->rejected != b->rejected)
+    sim_fail(world, "the counters of queries do not add up");
+  if (a->created != b->created || a->closed != b->closed || a->resets != b->resets ||
+      memcmp(a->closed_for, b->closed_for, sizeof a->closed_for) != 0)
+    sim_fail(world, "the counters of connections do not add up");
+  if (a->connect_failed < b->connect_failed ||
+      (!world->memory_fails && a->connect_failed != b->connect_failed))
+    sim_fail(world, "failed attempts are miscounted");
+  if (a->retried < b->retried) sim_fail(world, "retries are miscounted");
+}
+
+void sim_check_step(sim_world *world, bool timers_are_done) {
+  const keel__pool *pool = world->pool;
+  check_lists(world);
+  check_timers(world, timers_are_done);
+  check_counters(world);
+  check_waiting(world);
+  if (pool->state == KEEL__POOL_OPEN && pool->open_failures == 0 && !world->config.single &&
+      pool->conn_total < world->config.min)
+    sim_fail(world, "fewer connections than min");
+  if (world->closing && world->now >= world->drain_end && timers_are_done &&
+      world->first_unsettled < world->call_count)
+    sim_fail(world, "the drain is over and r%u is not settled", world->calls[world->first_unsettled].id);
+  if (!world->mood.pooler && pool->prepare_off) sim_fail(world, "a pooler is suspected where there is none");
+}
+
+void sim_check_end(sim_world *world) {
+  if (world->unforgotten > 0) sim_fail(world, "%u requests are never forgotten", world->unforgotten);
+  for (uint32_t i = 0; i < world->call_count; i++) {
+    const sim_call *call = &world->calls[i];
+    if (!call->settled && !world->stopping) sim_fail(world, "r%u is never settled", call->id);
+    if (call->durable > 1) sim_fail(world, "r%u was done twice", call->id);
+    if (call->durable && (call->outcome == KEEL_NOT_SENT || call->outcome == KEEL_ROLLED_BACK))
+      sim_fail(world, "r%u was done and its caller was told that it was not", call->id);
+  }
+}

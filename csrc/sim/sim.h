@@ -1,0 +1,204 @@
+/*
+ * sim.h: a world for the core to live in: virtual time, a PostgreSQL that goes wrong in every way we could think of, callers
+ * that do whatever callers do, and checks after every step. One seed reproduces a run exactly.
+ */
+#ifndef KEEL_SIM_H
+#define KEEL_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../core/core.h"
+
+#define SIM_STATEMENTS 13u   /* statement numbers 1..12; 0: not prepared */
+#define SIM_FIRST_NAMED 9u   /* from here on the caller chose the name */
+#define SIM_BACKENDS 2u      /* behind a pooler a session changes between so many server processes */
+#define SIM_MOST_CALLS 4096u /* of one pool's life */
+
+typedef enum sim_what {
+  SIM_PLAIN,     /* leaves a trace that can be counted */
+  SIM_FAILS,     /* 23505 */
+  SIM_BAD_TEXT,  /* fails to parse */
+  SIM_TIMES_OUT, /* the server's own statement_timeout: 57014 without anybody's cancel */
+  SIM_BEGIN,
+  SIM_COMMIT,
+  SIM_ROLLBACK,
+  SIM_DDL,     /* makes every prepared plan stale */
+  SIM_DISCARD, /* drops the session's prepared statements */
+  SIM_HANGS,   /* until it is cancelled */
+  SIM_WHATS
+} sim_what;
+
+typedef struct sim_world sim_world;
+typedef struct sim_conn sim_conn;
+
+/* What a caller asked for and all that became of it; outlives the core's request. */
+typedef struct sim_call {
+  keel__request *request; /* NULL once forgotten */
+  uint32_t id;
+  sim_what what;
+  uint32_t statement;
+  keel_request_kind kind;
+  uint32_t flags;
+  uint64_t lease;
+  keel__time submitted, deadline, acquire_deadline;
+  bool settled, forgotten;
+  bool waiting;        /* in the pool's queue, as far as callers know */
+  bool on_server;      /* it was sent and its end is not known */
+  bool maybe_done;     /* its link died while it was on the server */
+  bool foreign;        /* a cancel for another one hit it */
+  sim_conn *tentative; /* done there in a transaction that is still open */
+  uint32_t sends, durable;
+  keel_code code;
+  keel_outcome outcome;
+} sim_call;
+
+/* A statement, or a reset (`call` NULL), on its way through a session. */
+typedef struct sim_job {
+  sim_call *call;
+  keel__plan plan;
+  bool running, interrupted, finished;
+  bool failed, prepared, clean;
+  char sqlstate[6];
+  char status;
+} sim_job;
+
+#define SIM_MOST_JOBS 16u
+
+struct sim_conn {
+  sim_conn *next;
+  keel__conn *conn;
+  /* our side of the link */
+  bool opened, closing, gone;
+  sim_job jobs[SIM_MOST_JOBS]; /* oldest first */
+  uint32_t job_count;
+  uint32_t uses;
+  uint64_t lease;        /* as last granted; 0: none, or given back */
+  uint64_t ending_lease; /* the one given back last: what was submitted on it before is still finished */
+  bool destroy_asked, reset_failed;
+  keel__time open_started, opened_at, last_cancel, last_used, reset_sent;
+  /* the cancel that is not known to be delivered */
+  bool cancel_unreported, cancel_travels;
+  sim_call *cancel_for;
+  /* the server's side */
+  bool server_gone, silent;
+  char transaction;                               /* 'I', 'T', 'E' */
+  uint8_t prepared[SIM_BACKENDS][SIM_STATEMENTS]; /* sim_prepared */
+  uint32_t backend;
+  keel__time last_answer;
+};
+
+enum sim_prepared { SIM_ABSENT, SIM_PRESENT, SIM_STALE };
+
+typedef enum sim_event_kind {
+  SIM_OPEN_STEP,
+  SIM_FINISH,    /* the server ends the job that runs */
+  SIM_ANSWER,    /* its answer reaches us */
+  SIM_TELL_LOST, /* we notice that the link is dead */
+  SIM_CANCEL_ARRIVES,
+  SIM_CANCEL_REPORT,
+  SIM_CLOSED,
+} sim_event_kind;
+
+typedef struct sim_event {
+  keel__time at;
+  uint64_t order;
+  sim_event_kind kind;
+  sim_conn *conn;
+} sim_event;
+
+typedef struct sim_hold {
+  uint64_t lease;
+  sim_conn *conn; /* NULL: it died */
+} sim_hold;
+
+#define SIM_MOST_EVENTS 1024u
+#define SIM_MOST_HOLDS 256u
+
+/* How likely (in percent) things go wrong in this pool's life. */
+typedef struct sim_mood {
+  unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
+      abort, deadline;
+  unsigned cancel_lost, jump;
+  bool pooler, down;
+} sim_mood;
+
+struct sim_world {
+  uint64_t seed;
+  keel__rng rng;
+  keel__time now;
+  uint64_t step, steps;
+  bool trace;
+  /* one pool's life */
+  keel__pool *pool;
+  keel__pool_config config;
+  sim_mood mood;
+  bool closing, pool_closed;
+  bool stopping;         /* the pool is destroyed as it is */
+  bool memory_fails;     /* now and then, in this life */
+  bool lone_transaction; /* somebody has left a transaction open with a lone statement */
+  keel__time drain_end;
+  keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
+  const sim_call *aborting, *submitting;
+  sim_conn *conns;
+  uint32_t conn_count; /* opened or being opened, and not told to close */
+  sim_call calls[SIM_MOST_CALLS];
+  uint32_t call_count, waiting, unforgotten;
+  uint32_t first_unsettled; /* calls before this one are all settled */
+  sim_hold holds[SIM_MOST_HOLDS];
+  uint32_t hold_count;
+  uint64_t gone_leases[16]; /* given back; kept to use them once more */
+  uint32_t gone_lease_count;
+  sim_event events[SIM_MOST_EVENTS];
+  uint32_t event_count;
+  uint64_t event_order;
+  const void *detail;                                      /* what the failure being reported carries */
+  keel__counters model;                                    /* what the pool's counters ought to be */
+  uint64_t pools, settled, retried, cancels, lost, grants; /* since the run began */
+};
+
+/* Prints seed, step and what is wrong, and ends the process. */
+_Noreturn void sim_fail(const sim_world *world, const char *invariant, ...)
+    __attribute__((format(printf, 2, 3)));
+void sim_trace(const sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- world.c */
+void sim_run(sim_world *world, uint64_t seed, uint64_t steps);
+uint64_t sim_below(sim_world *world, uint64_t limit);
+bool sim_chance(sim_world *world, unsigned percent);
+/* Mostly short, sometimes long. */
+keel__time sim_delay(sim_world *world, keel__time usual);
+void sim_at(sim_world *world, keel__time at, sim_event_kind kind, sim_conn *conn);
+void sim_forget_events(sim_world *world, const sim_conn *conn,
+                       unsigned kinds); /* bits: 1 << sim_event_kind */
+
+/* ---- server.c: the I/O side and the server behind it */
+void sim_server_open(void *io, keel__conn *conn);
+void sim_server_send(void *io, keel__conn *conn, keel__request *request);
+void sim_server_reset(void *io, keel__conn *conn);
+void sim_server_cancel(void *io, keel__conn *conn);
+void sim_server_close(void *io, keel__conn *conn, keel__close_reason reason);
+void sim_server_event(sim_world *world, sim_event event);
+void sim_server_cut(sim_world *world); /* a link dies */
+void sim_server_free(sim_world *world);
+
+/* ---- caller.c: those who use the pool */
+void sim_caller_act(sim_world *world);
+void sim_caller_close(sim_world *world, bool at_once);
+void sim_caller_settle(void *io, keel__request *request, const keel__failure *failure);
+void sim_caller_forget(void *io, keel__request *request);
+void sim_caller_opened(void *io, keel__conn *conn);
+void sim_caller_gone(void *io, keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
+void sim_caller_pool_closed(void *io, keel__pool *pool);
+sim_call *sim_call_of(const keel__request *request);
+
+/* ---- check.c */
+void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request);
+void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before);
+void sim_check_turn(sim_world *world, const sim_call *call);
+void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
+void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
+void sim_check_step(sim_world *world, bool timers_are_done);
+void sim_check_end(sim_world *world);
+
+#endif

@@ -1,0 +1,6 @@
+import { createDatabase } from 'pgkeel/drizzle';
+import * as schema from '../shared/schema';
+
+export const { db, pool, readPool, writePool, testConnection, health, metrics, close } = createDatabase({
+  schema,
+});

@@ -1,0 +1,49 @@
+'use strict';
+
+/*
+ * Errors come from the engine, where no stack leads to whoever asked. Capturing one with every query would cost more
+ * than the query's own bookkeeping, so a promise's error is made inside of a reaction that the caller's await hangs on:
+ * V8 then finds the awaiting functions by itself, and a query that succeeds pays nothing. A callback has nobody that
+ * awaits it: there the stack is taken when it is given.
+ */
+
+const FRAMES = 6;
+
+/**
+ * Rejects the promise that `resolve` belongs to with the error that `make` gives, whose stack names the async functions
+ * that await the promise.
+ */
+function rejectForCaller(resolve, make) {
+  let trigger;
+  const reaction = new Promise((_resolve, reject) => {
+    trigger = reject;
+  }).catch(function failed() {
+    const error = make();
+    if (error instanceof Error) Error.captureStackTrace(error, failed);
+    throw error;
+  });
+  // In this order: the caller must hang on the reaction before it runs.
+  resolve(reaction);
+  trigger();
+}
+
+/** Where the call of `entry` came from, formatted only when it is read. */
+function captureSite(entry) {
+  const site = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = Math.min(limit, FRAMES);
+  Error.captureStackTrace(site, entry);
+  Error.stackTraceLimit = limit;
+  return site;
+}
+
+/** Gives `error` the stack of a site taken before. */
+function atSite(error, site) {
+  if (!(error instanceof Error) || site === undefined) return error;
+  const frames = site.stack.slice(site.stack.indexOf('\n') + 1);
+  const value = `${error.name}: ${error.message}\n${frames}`;
+  Object.defineProperty(error, 'stack', { configurable: true, writable: true, value });
+  return error;
+}
+
+module.exports = { rejectForCaller, captureSite, atSite };

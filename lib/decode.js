@@ -1,0 +1,291 @@
+'use strict';
+
+/*
+ * The way up: what csrc/block.h says of an event's layout, read in JavaScript. Change both together. Positions are
+ * counted in words of four bytes from the beginning of the buffer that the addon fills.
+ */
+
+const { fromWords } = require('./requests');
+const { makeRowBuilder } = require('./row-builder');
+
+/* keel_event_kind */
+const KIND = {
+  FIELDS: 1,
+  ROWS: 2,
+  COMPLETE: 3,
+  DONE: 4,
+  ERROR: 5,
+  LEASED: 6,
+  NOTICE: 7,
+  NOTIFICATION: 8,
+  PARAMETER: 9,
+  OPENED: 10,
+  CLOSED: 11,
+  PASSWORD: 12,
+  POOL_CLOSED: 13,
+  COPY: 14,
+};
+
+/* Header of every event. */
+const SIZE = 0;
+const CONNECTION = 5;
+const LEASE = 6;
+const BODY = 8;
+
+const FIELD_WORDS = 8;
+const FIELDS_BODY = BODY + 2;
+const ROWS_ENDS = 12;
+const ERROR_BODY = 14;
+const LINK_WORDS = 6;
+
+/* keel_outcome */
+const OUTCOMES = [undefined, 'not-sent', 'rolled-back', 'unknown'];
+const OFFSETS_ASCII = 0;
+const OFFSETS_BYTES = 2;
+
+const INTERNED = 512;
+const INTERNED_WORDS_MAX = 2048;
+
+/** A column of a result, as pg describes it. */
+class Field {
+  constructor(name, tableID, columnID, dataTypeID, dataTypeSize, dataTypeModifier, format) {
+    this.name = name;
+    this.tableID = tableID;
+    this.columnID = columnID;
+    this.dataTypeID = dataTypeID;
+    this.dataTypeSize = dataTypeSize;
+    this.dataTypeModifier = dataTypeModifier;
+    this.format = format;
+  }
+}
+
+/**
+ * Some rows, cell after cell. The cell at index i (row by row) ends at ends[base + i] and begins where the one before it
+ * ends; a negative end is SQL NULL. One object for all blocks: valid until the next one is read.
+ */
+class RowBlock {
+  rowCount = 0;
+  columnCount = 0;
+  /** 0, 1: `text` holds all cells and ends count its characters. 2: `bytes` does, and they count bytes. */
+  kind = OFFSETS_ASCII;
+  text = '';
+  ends = new Int32Array(0);
+  base = 0;
+  bytes = undefined;
+}
+
+/**
+ * Results of a few shapes come again and again. What was decoded from the same words before is used again, found by a
+ * hash of them; a clash costs decoding anew and nothing else.
+ */
+class Interned {
+  #entries = new Array(INTERNED).fill(undefined);
+
+  #hash = 0;
+
+  /** @returns what words[from, to) stood for before, or undefined */
+  find(words, from, to) {
+    if (to - from > INTERNED_WORDS_MAX) return undefined;
+    let hash = to - from;
+    for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + words[i]) | 0;
+    this.#hash = hash;
+    const entry = this.#entries[slotOf(hash)];
+    return entry !== undefined && entry.hash === hash && isAt(words, from, to, entry.words)
+      ? entry.value
+      : undefined;
+  }
+
+  /** Keeps what find() has just not found. */
+  keep(words, from, to, value) {
+    if (to - from > INTERNED_WORDS_MAX) return;
+    this.#entries[slotOf(this.#hash)] = { hash: this.#hash, words: words.slice(from, to), value };
+  }
+}
+
+function slotOf(hash) {
+  return (hash ^ (hash >>> 15)) & (INTERNED - 1);
+}
+
+function isAt(words, from, to, expected) {
+  if (expected.length !== to - from) return false;
+  for (let i = 0; i < expected.length; i++) if (words[from + i] !== expected[i]) return false;
+  return true;
+}
+
+function statusOf(word) {
+  return word === 0 ? undefined : String.fromCharCode(word);
+}
+
+/** Reads events out of one buffer, whose contents change. */
+class EventReader {
+  #rows = new RowBlock();
+  #interned;
+
+  /** @param {ArrayBuffer} memory @param {Interned} [interned] shared by the readers of an environment */
+  constructor(memory, interned = new Interned()) {
+    this.bytes = Buffer.from(memory);
+    this.words = new Int32Array(memory);
+    this.doubles = new Float64Array(memory);
+    this.#interned = interned;
+  }
+
+  /** @returns {Field[]} shared: not to be changed */
+  fields(at) {
+    return this.#interned.find(this.words, at + BODY, this.#end(at)) ?? this.#decodeFields(at);
+  }
+
+  #decodeFields(at) {
+    const { words } = this;
+    const count = words[at + BODY];
+    const fields = [];
+    let name = 4 * (at + FIELDS_BODY + count * FIELD_WORDS);
+    for (let i = 0; i < count; i++) {
+      const [table, column, type, size, modifier, format, nameBytes] = words.subarray(
+        at + FIELDS_BODY + i * FIELD_WORDS,
+      );
+      const text = this.bytes.toString('utf8', name, (name += nameBytes));
+      const kind = format === 1 ? 'binary' : 'text';
+      const field = new Field(text, table >>> 0, column, type >>> 0, size, modifier, kind);
+      fields.push(Object.freeze(field));
+    }
+    this.#interned.keep(words, at + BODY, this.#end(at), Object.freeze(fields));
+    return fields;
+  }
+
+  /** @returns {RowBlock} valid until the next call */
+  rows(at) {
+    const { words } = this;
+    const block = this.#rows;
+    block.rowCount = words[at + BODY];
+    block.columnCount = words[at + BODY + 1];
+    block.kind = words[at + BODY + 2];
+    block.ends = words;
+    block.base = at + ROWS_ENDS;
+    const text = 4 * (block.base + block.rowCount * block.columnCount);
+    this.#readText(block, text, text + words[at + BODY + 3]);
+    return block;
+  }
+
+  #readText(block, start, end) {
+    if (block.kind === OFFSETS_BYTES) {
+      block.bytes = this.bytes.subarray(start, end);
+      block.text = '';
+      return;
+    }
+    block.bytes = undefined;
+    block.text = this.bytes.toString(block.kind === OFFSETS_ASCII ? 'latin1' : 'utf8', start, end);
+  }
+
+  connection(at) {
+    return this.words[at + CONNECTION];
+  }
+
+  /** @returns {number} bytes of text in a block of rows */
+  rowBytes(at) {
+    return this.words[at + BODY + 3];
+  }
+
+  complete(at) {
+    const known = this.#interned.find(this.words, at + BODY, this.#end(at));
+    if (known !== undefined) return known;
+    const start = 4 * (at + BODY + 2);
+    const tag = this.bytes.toString('utf8', start, start + this.words[at + BODY]);
+    this.#interned.keep(this.words, at + BODY, this.#end(at), tag);
+    return tag;
+  }
+
+  done(at) {
+    const { words, doubles } = this;
+    const body = at + BODY;
+    const times = (body + 2) / 2;
+    return {
+      status: statusOf(words[body]),
+      attempts: words[body + 1],
+      queueMs: doubles[times],
+      serverMs: doubles[times + 1],
+      connId: words[at + CONNECTION],
+    };
+  }
+
+  /** @param {string[]} codes names of keel_code */
+  failure(at, codes) {
+    const { words } = this;
+    const body = at + BODY;
+    return {
+      code: codes[words[body]],
+      outcome: OUTCOMES[words[body + 1]],
+      attempts: words[body + 2],
+      status: statusOf(words[body + 3]),
+      connId: words[at + CONNECTION],
+      fields: this.messageFields(at),
+    };
+  }
+
+  messageFields(at) {
+    const { words } = this;
+    const count = words[at + BODY + 4];
+    const fields = {};
+    let text = 4 * (at + ERROR_BODY + 2 * count);
+    for (let i = 0; i < count; i++) {
+      const entry = at + ERROR_BODY + 2 * i;
+      const end = text + words[entry + 1];
+      fields[String.fromCharCode(words[entry])] = this.bytes.toString('utf8', text, end);
+      text = end + 1;
+    }
+    return fields;
+  }
+
+  opened(at) {
+    const { words } = this;
+    const body = at + BODY;
+    const host = 4 * (body + LINK_WORDS);
+    const hostEnd = host + words[body + 3];
+    return {
+      connId: words[at + CONNECTION],
+      leaseId: fromWords(words[at + LEASE], words[at + LEASE + 1]),
+      processId: words[body],
+      serverVersion: words[body + 1],
+      host: this.bytes.toString('utf8', host, hostEnd),
+      port: words[body + 2],
+      ssl: words[body + 5] === 1,
+      parameters: this.#parameters(hostEnd + 1, words[body + 4]),
+    };
+  }
+
+  #parameters(start, bytes) {
+    const parts = this.bytes.toString('utf8', start, start + bytes).split('\0');
+    const parameters = {};
+    for (let i = 0; i + 1 < parts.length; i += 2) parameters[parts[i]] = parts[i + 1];
+    return parameters;
+  }
+
+  notification(at) {
+    const { words } = this;
+    const body = at + BODY;
+    const channel = 4 * (body + 4);
+    const payload = channel + words[body + 1] + 1;
+    return {
+      connId: words[at + CONNECTION],
+      processId: words[body],
+      channel: this.bytes.toString('utf8', channel, payload - 1),
+      payload: this.bytes.toString('utf8', payload, payload + words[body + 2]),
+    };
+  }
+
+  /** @returns {[string, string]} name and value */
+  parameter(at) {
+    const { words } = this;
+    const name = 4 * (at + BODY + 2);
+    const value = name + words[at + BODY] + 1;
+    return [
+      this.bytes.toString('utf8', name, value - 1),
+      this.bytes.toString('utf8', value, value + words[at + BODY + 1]),
+    ];
+  }
+
+  #end(at) {
+    return at + (this.words[at + SIZE] >> 2);
+  }
+}
+
+module.exports = { KIND, Field, RowBlock, EventReader, Interned, makeRowBuilder };

@@ -1,0 +1,141 @@
+'use strict';
+
+/*
+ * Takes events from the engine when its doorbell rings and hands each to the request or the pool it belongs to, in the
+ * engine's order. A turn of the event loop is not held for long: what is left waits for the next one.
+ */
+
+const { EventReader, Interned, KIND } = require('./decode');
+const { reportUncaught } = require('./safe-call');
+
+const BUFFER_BYTES = 64 * 1024;
+/* What one turn of the loop may deliver, whichever comes first. */
+const TURN_ROW_BYTES = 64 * 1024;
+const TURN_MS = 5;
+
+/* What native.drain() answers: bytes (whole events of 8 bytes each) and, in the lowest bit, whether more are there. */
+const MORE = 1;
+
+class Dispatcher {
+  #native;
+  #requests;
+  #pools;
+  #interned = new Interned();
+  #reader;
+  #continuing = false;
+  #rowBytes = 0;
+
+  /**
+   * @param {object} native
+   * @param {import('./requests').RequestTable} requests
+   * @param {Map<number, import('./engine').EnginePool>} pools by id
+   */
+  constructor(native, requests, pools) {
+    this.#native = native;
+    this.#requests = requests;
+    this.#pools = pools;
+    this.#reader = this.#readerOf(BUFFER_BYTES);
+  }
+
+  /** The doorbell. */
+  ring() {
+    if (!this.#continuing) this.#turn();
+  }
+
+  #turn() {
+    this.#rowBytes = 0;
+    const deadline = performance.now() + TURN_MS;
+    let more = this.#drain(this.#reader);
+    while (more && this.#rowBytes < TURN_ROW_BYTES && performance.now() < deadline)
+      more = this.#drain(this.#reader);
+    if (more) this.#continueLater();
+  }
+
+  #continueLater() {
+    this.#continuing = true;
+    setImmediate(() => {
+      this.#continuing = false;
+      this.#turn();
+    });
+  }
+
+  /** @returns {boolean} whether more events are there */
+  #drain(reader) {
+    const answer = this.#native.drain(reader.bytes);
+    const end = (answer - (answer & MORE)) >> 2;
+    const more = (answer & MORE) !== 0;
+    // The next event alone is larger than the buffer, and its size is all that was written.
+    if (end === 0 && more) return this.#drain(this.#readerOf(reader.words[0]));
+    for (let at = 0; at < end; at += reader.words[at] >> 2) this.#deliver(reader, at);
+    return more;
+  }
+
+  #readerOf(bytes) {
+    return new EventReader(new ArrayBuffer(bytes), this.#interned);
+  }
+
+  #deliver(reader, at) {
+    try {
+      const { words } = reader;
+      const kind = words[at + 1];
+      const request = this.#requests.get(words[at + 2], words[at + 3]);
+      if (request !== undefined && kind <= KIND.LEASED) this.#toRequest(reader, at, kind, request);
+      else this.#toPool(reader, at, kind, this.#pools.get(words[at + 4]));
+    } catch (err) {
+      reportUncaught(err);
+    }
+  }
+
+  #toRequest(reader, at, kind, request) {
+    const { sink } = request;
+    switch (kind) {
+      case KIND.FIELDS:
+        return sink.fields(reader.fields(at));
+      case KIND.ROWS:
+        this.#rowBytes += reader.rowBytes(at);
+        return sink.rows(reader.rows(at));
+      case KIND.COMPLETE:
+        return sink.complete(reader.complete(at));
+      case KIND.DONE:
+        this.#settle(request);
+        return sink.done(reader.done(at));
+      case KIND.LEASED:
+        this.#settle(request);
+        return sink.leased(reader.opened(at));
+      default:
+        this.#settle(request);
+        return sink.error(reader.failure(at, this.#native.codes));
+    }
+  }
+
+  #settle(request) {
+    const { pool } = request;
+    this.#requests.remove(request);
+    pool.settled();
+  }
+
+  #toPool(reader, at, kind, pool) {
+    if (pool === undefined) return undefined;
+    const connId = reader.connection(at);
+    switch (kind) {
+      case KIND.OPENED:
+        return pool.connectionOpened(reader.opened(at));
+      case KIND.CLOSED:
+        return pool.connectionClosed(reader.failure(at, this.#native.codes));
+      case KIND.NOTICE:
+        return pool.handlers.notice?.(connId, reader.messageFields(at));
+      case KIND.NOTIFICATION:
+        return pool.handlers.notification?.(reader.notification(at));
+      case KIND.PARAMETER:
+        return pool.handlers.parameter?.(connId, ...reader.parameter(at));
+      case KIND.PASSWORD:
+        return pool.handlers.password?.(connId);
+      case KIND.POOL_CLOSED:
+        return pool.ended();
+      default:
+        return undefined;
+    }
+  }
+}
+
+module.exports = { Dispatcher };

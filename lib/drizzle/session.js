@@ -1,0 +1,52 @@
+'use strict';
+
+const { makePreparedQuery } = require('./prepared-query');
+const { makeTransaction } = require('./transaction');
+const { TransactionScope } = require('./transaction-scope');
+
+/** The session class over one copy of drizzle-orm. */
+function makeSession(orm) {
+  const { NoopCache, NoopLogger, PgSession, entityKind, is } = orm;
+  const KeelPreparedQuery = makePreparedQuery(orm);
+  const runTransaction = makeTransaction(orm);
+
+  class KeelSession extends PgSession {
+    static [entityKind] = 'KeelSession';
+
+    /** @param options `logger`, `cache`, and `queryOptions` that go with every query (`route`, `timeout`) */
+    constructor(target, dialect, schema, options = {}) {
+      super(dialect);
+      this.target = target;
+      this.scope = target instanceof TransactionScope ? target : undefined;
+      this.schema = schema;
+      this.options = options;
+      this.logger = options.logger ?? new NoopLogger();
+      this.cache = options.cache ?? new NoopCache();
+      this.caches = !is(this.cache, NoopCache);
+      this.queryOptions = options.queryOptions;
+    }
+
+    /** The same session over another target. */
+    over(target) {
+      return new KeelSession(target, this.dialect, this.schema, this.options);
+    }
+
+    prepareQuery(query, fields, name, arrayMode, mapRelations, metadata, cacheConfig) {
+      const shape = { fields, name, arrayMode, mapRelations, metadata, cacheConfig };
+      return new KeelPreparedQuery(this, query, shape);
+    }
+
+    transaction(callback, config) {
+      return runTransaction(this, callback, config);
+    }
+
+    async count(query) {
+      const result = await this.execute(query);
+      return Number(result.rows[0].count);
+    }
+  }
+
+  return KeelSession;
+}
+
+module.exports = { makeSession };

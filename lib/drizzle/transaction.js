@@ -1,0 +1,97 @@
+'use strict';
+
+const { QueuedConnection, TransactionScope } = require('./transaction-scope');
+
+/** Transactions over one copy of drizzle-orm: the class behind `tx`, and what opens and closes it. */
+function makeTransaction(orm) {
+  const { PgTransaction, entityKind, sql } = orm;
+
+  class KeelTransaction extends PgTransaction {
+    static [entityKind] = 'KeelTransaction';
+
+    async transaction(callback) {
+      const depth = this.nestedIndex + 1;
+      const savepoint = `sp${depth}`;
+      const outer = this.session;
+      const scope = outer.scope.nest();
+      const tx = new KeelTransaction(this.dialect, outer.over(scope), this.schema, depth);
+      await outer.execute(sql.raw(`savepoint ${savepoint}`));
+      try {
+        const result = await callback(tx);
+        scope.finish('released');
+        await outer.execute(sql.raw(`release savepoint ${savepoint}`));
+        return result;
+      } catch (error) {
+        scope.finish('rolled back');
+        await outer
+          .execute(sql.raw(`rollback to savepoint ${savepoint}`))
+          .catch((failure) => scope.breakAll(reasonOf(failure)));
+        throw error;
+      }
+    }
+  }
+
+  async function runTransaction(session, callback, config) {
+    const lease = await session.target.lease();
+    const scope = new TransactionScope(new QueuedConnection(lease.client));
+    let result;
+    try {
+      result = await runOn(lease, scope, session, callback, config);
+    } finally {
+      lease.release();
+    }
+    await forgetWritten(session.cache, scope.written);
+    return result;
+  }
+
+  // The first error is the one that is thrown, whatever goes wrong after it.
+  async function runOn(lease, scope, session, callback, config) {
+    const control = session.over(scope.connection);
+    const tx = new KeelTransaction(session.dialect, session.over(scope), session.schema);
+    await begin(control, lease, tx, config);
+    try {
+      const result = await callback(tx);
+      scope.assertOpen();
+      scope.finish('committed');
+      await control.execute(sql`commit`);
+      return result;
+    } catch (error) {
+      scope.finish('rolled back');
+      await control.execute(sql`rollback`).catch((failure) => lease.spoil(reasonOf(failure)));
+      throw error;
+    }
+  }
+
+  async function begin(control, lease, tx, config) {
+    try {
+      await control.execute(sql`begin${config ? sql` ${tx.getTransactionConfigSQL(config)}` : undefined}`);
+    } catch (error) {
+      if (!isOrdinary(reasonOf(error))) lease.spoil(reasonOf(error));
+      throw error;
+    }
+  }
+
+  return runTransaction;
+}
+
+// Whoever read between a write and its commit has cached the rows from before it.
+async function forgetWritten(cache, written) {
+  if (written.size === 0) return;
+  try {
+    await cache.onMutate({ tables: [...written] });
+  } catch (error) {
+    // A rejection would say that the transaction failed, and it is committed.
+    process.emitWarning(`cache not invalidated after a commit: ${error?.message}`, { code: 'KEEL_CACHE' });
+  }
+}
+
+function reasonOf(error) {
+  return error.cause ?? error;
+}
+
+// The server refused the statement and goes on: the connection is as good as before.
+function isOrdinary(error) {
+  return error.severity === 'ERROR';
+}
+
+module.exports = { makeTransaction };

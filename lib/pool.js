@@ -1,0 +1,329 @@
+'use strict';
+
+const { EventEmitter } = require('events');
+const { captureSite, rejectForCaller } = require('./caller');
+const Client = require('./client');
+const ConnectionParameters = require('./connection-parameters');
+const { openPool } = require('./engine');
+const { CODES, KeelError } = require('./errors');
+const { poolErrorOf } = require('./failures');
+const { checkHealth, metricsOf } = require('./metrics');
+const { checkPoolOptions, poolEngineOptions } = require('./options');
+const { Passwords } = require('./passwords');
+const { PoolClients } = require('./pool-clients');
+const { Wait } = require('./pool-wait');
+const { Statement } = require('./statement');
+const TypeOverrides = require('./type-overrides');
+
+const IDLE_TIMEOUT_OF_PG = 10_000;
+const FOR_EVER = 2 ** 31 - 1;
+
+const originalClientQuery = Client.prototype.query;
+
+const closedError = () => new KeelError(CODES.POOL_CLOSED, 'Cannot use a pool after calling end on the pool');
+
+/** pg's defaults, on a copy; passwords and keys do not show when the pool is printed. */
+function withDefaults(options) {
+  const own = { ...options };
+  if ('password' in own) hide(own, 'password', own.password);
+  if (own.ssl && own.ssl.key) hide(own.ssl, 'key', own.ssl.key);
+  own.max = Number(own.max || own.poolSize || 10);
+  own.min = Number(own.min || 0);
+  own.maxUses = Number(own.maxUses || Infinity);
+  own.allowExitOnIdle = own.allowExitOnIdle || false;
+  own.maxLifetimeSeconds = Number(own.maxLifetimeSeconds || 0);
+  if (own.idleTimeoutMillis === undefined) own.idleTimeoutMillis = IDLE_TIMEOUT_OF_PG;
+  return own;
+}
+
+function clientClass(given) {
+  if (!given || given === Client || given.prototype instanceof Client) return given || Client;
+  const message = "Client: accepted is this package's Client or a class that extends it";
+  throw new KeelError(CODES.CONFIG, message, { option: 'Client' });
+}
+
+/** Connections that all callers share. */
+class Pool extends EventEmitter {
+  constructor(options) {
+    super();
+    const given = typeof options === 'string' ? { connectionString: options } : (options ?? {});
+    checkPoolOptions(given);
+    this.options = withDefaults(given);
+    this.log = this.options.log || (() => {});
+    this.Client = clientClass(this.options.Client);
+    this.Promise = this.options.Promise || Promise;
+    this.ending = false;
+    this.ended = false;
+    this._endCallback = undefined;
+    const parameters = new ConnectionParameters(this.options);
+    hide(this, '_types', new TypeOverrides(this.options.types));
+    hide(this, '_passwords', new Passwords(parameters));
+    hide(this, '_where', whereOf(parameters));
+    hide(this, '_named', new Map());
+    // Requests for a client, the oldest first.
+    hide(this, '_waits', new Set());
+    hide(this, '_lastCheck', null);
+    // What only clients can give (events, hooks, parsers of one client) takes pool.query() the long way round.
+    hide(this, '_needsClients', Boolean(this.options.onConnect || this.options.verify));
+    hide(this, '_holdsClients', new PoolClients(this));
+    hide(this, '_engine', openPool(this._engineOptions(parameters), this._holdsClients.handlers()));
+    if (this.options.allowExitOnIdle) this._engine.keepAlive = 'work';
+  }
+
+  _engineOptions(parameters) {
+    return { ...poolEngineOptions(parameters, this.options), holdNew: this._needsClients };
+  }
+
+  /* ---------------------------------------------------------------- clients */
+
+  connect(callback) {
+    if (this.ending) {
+      const error = closedError();
+      return callback ? callback(error, undefined, () => {}) : this.Promise.reject(error);
+    }
+    const wait = new Wait(this);
+    const promise = callback ? undefined : wait.promise(this.Promise);
+    if (callback) wait.answerTo(callback, Pool.prototype.connect);
+    // Leaks are rare and looked for in development: there the stack is worth its price.
+    if (this.options.leakDetectionThreshold) wait.takenAt = captureSite(Pool.prototype.connect);
+    this._waits.add(wait);
+    wait.tag = this._engine.acquire(undefined, wait);
+    return promise;
+  }
+
+  get _clients() {
+    return this._holdsClients.list();
+  }
+
+  /* ---------------------------------------------------------------- queries */
+
+  /**
+   * @param {string | object} config
+   * @param {unknown[] | Function} [values]
+   * @param {(error: Error | undefined, result?: object) => void} [callback]
+   */
+  query(config, values, callback) {
+    const answer = typeof values === 'function' ? values : callback;
+    const parameters = typeof values === 'function' ? undefined : values;
+    if (answer && typeof answer !== 'function') throw new TypeError('callback is not a function');
+    const refusal = refusalOf(config);
+    if (refusal !== undefined) return this._refuse(refusal, typeof config === 'function' ? config : answer);
+    if (this._takesLongWay(config)) return this._queryThroughClient(config, parameters, answer);
+    const statement = new Statement(this, this._types).read(config, parameters);
+    statement.noError = undefined;
+    const promise = answer ? undefined : statement.promise(this.Promise);
+    if (answer) statement.answerTo(answer, Pool.prototype.query);
+    this._ask(statement);
+    return promise;
+  }
+
+  _takesLongWay(config) {
+    return (
+      this._needsClients ||
+      typeof config.submit === 'function' ||
+      // Subclasses and tracers put themselves in between here.
+      this.Client !== Client ||
+      Client.prototype.query !== originalClientQuery ||
+      this.connect !== Pool.prototype.connect
+    );
+  }
+
+  _ask(statement) {
+    if (this.options.binary) statement.binary = true;
+    if (this.ending) statement.invalid ??= closedError();
+    if (statement.name !== undefined) this._useName(statement);
+    if (statement.invalid !== undefined) return statement.failLater(() => statement.invalid);
+    statement.watchSignal();
+    return statement.send(this._engine);
+  }
+
+  // In pg the outcome depends on which connections the two texts meet; here one name is one text for the whole pool.
+  _useName(statement) {
+    const { name, text } = statement;
+    const previous = this._named.get(name);
+    if (text && previous !== undefined && previous !== text) {
+      const message = `Prepared statements must be unique - '${name}' was used for a different statement`;
+      statement.invalid ??= new KeelError(CODES.MISUSE, message);
+    }
+    statement.text = text || previous || '';
+    if (previous === undefined && statement.invalid === undefined) this._named.set(name, statement.text);
+  }
+
+  _queryThroughClient(config, values, answer) {
+    const run = (settled) => {
+      this.connect((error, client) => {
+        if (error) settled(error);
+        else queryAndRelease(client, config, values, settled);
+      });
+    };
+    if (answer) return run(answer);
+    return this._promise(run);
+  }
+
+  _promise(run) {
+    return new this.Promise((resolve, reject) => {
+      run((error, result) => {
+        if (!error) resolve(result);
+        else if (this.Promise === Promise) rejectForCaller(resolve, () => error);
+        else reject(error);
+      });
+    });
+  }
+
+  _refuse(error, answer) {
+    if (answer) return void setImmediate(() => answer(error));
+    return this.Promise.reject(error);
+  }
+
+  /* ---------------------------------------------------------------- what a statement asks of its owner */
+
+  heardOf(info) {
+    this._holdsClients.heardOf(info);
+  }
+
+  failureOf(info) {
+    return poolErrorOf(info, this);
+  }
+
+  finished({ name, text }, _status, parsed) {
+    if (name !== undefined && !parsed && this._named.get(name) === text) this._named.delete(name);
+  }
+
+  afterSettled() {}
+
+  /* ---------------------------------------------------------------- the end */
+
+  /**
+   * New work is refused and waiting requests are settled at once; running statements finish and clients that are out
+   * are waited for, as long as `timeout` (`drainTimeout`, or for ever as in pg) allows.
+   * @param {Function | { timeout?: number, force?: boolean }} [options]
+   */
+  end(options) {
+    const callback = typeof options === 'function' ? options : undefined;
+    if (this.ending) {
+      const error = new KeelError(CODES.POOL_CLOSED, 'Called end on pool more than once');
+      return callback ? callback(error) : this.Promise.reject(error);
+    }
+    const { timeout, force } = readEndOptions(callback ? {} : (options ?? {}));
+    this.ending = true;
+    const promise = callback ? undefined : new this.Promise((resolve) => (this._endCallback = resolve));
+    if (callback) this._endCallback = callback;
+    this._engine.close(timeout ?? this.options.drainTimeout ?? FOR_EVER, force ?? false);
+    return promise;
+  }
+
+  /** @internal */
+  _closed() {
+    this.ended = true;
+    for (const wait of this._waits) wait.fail(closedError);
+    this._endCallback?.();
+  }
+
+  /* ---------------------------------------------------------------- figures */
+
+  get totalCount() {
+    return this._engine.stats().total;
+  }
+
+  get idleCount() {
+    return this._engine.stats().idle;
+  }
+
+  /** Requests that wait for a connection; as in pg without those that have one being opened for them. */
+  get waitingCount() {
+    const { waiting, connecting } = this._engine.stats();
+    return Math.max(0, waiting - connecting);
+  }
+
+  /** Clients that are out and will be closed when they come back. */
+  get expiredCount() {
+    return this._holdsClients.expired(this.options.maxLifetimeSeconds * 1000);
+  }
+
+  metrics() {
+    return metricsOf(this);
+  }
+
+  /** Asks the server now. Never rejects. */
+  health() {
+    return checkHealth(this);
+  }
+
+  /* ---------------------------------------------------------------- listeners decide what is worth doing */
+
+  on(event, listener) {
+    this._heard(event);
+    return super.on(event, listener);
+  }
+
+  addListener(event, listener) {
+    return this.on(event, listener);
+  }
+
+  prependListener(event, listener) {
+    this._heard(event);
+    return super.prependListener(event, listener);
+  }
+
+  _heard(event) {
+    if (event !== 'connect' && event !== 'acquire' && event !== 'release') return;
+    this._needsClients = true;
+    // A listener may set up the session: its queries come before anybody else's.
+    if (event === 'connect') this._engine.holdNew(true);
+  }
+
+  /** @internal A client of this pool got a type parser of its own. */
+  _useClientTypes() {
+    this._needsClients = true;
+  }
+}
+
+function refusalOf(config) {
+  if (typeof config === 'function') {
+    return new KeelError(
+      CODES.MISUSE,
+      'Passing a function as the first parameter to pool.query is not supported',
+    );
+  }
+  if (config === null || config === undefined) {
+    return new TypeError('Client was passed a null or undefined query');
+  }
+  return undefined;
+}
+
+function queryAndRelease(client, config, values, settled) {
+  try {
+    client.query(config, values, (error, result) => {
+      // A connection that cannot be used any more says so itself; an error of the query's is no reason to drop it.
+      client.release();
+      if (error) settled(error);
+      else settled(undefined, result);
+    });
+  } catch (error) {
+    client.release();
+    settled(error);
+  }
+}
+
+function readEndOptions({ timeout, force }) {
+  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 0 && timeout <= FOR_EVER)) {
+    throw new KeelError(
+      CODES.CONFIG,
+      `timeout: accepted is a whole number of milliseconds from 0 to ${FOR_EVER}`,
+      {
+        option: 'timeout',
+      },
+    );
+  }
+  return { timeout, force };
+}
+
+function whereOf({ host, port }) {
+  return { host, port, node: `${host}:${port}` };
+}
+
+function hide(target, key, value) {
+  Object.defineProperty(target, key, { configurable: true, enumerable: false, writable: true, value });
+}
+
+module.exports = Pool;

@@ -1,0 +1,202 @@
+'use strict';
+
+/*
+ * The way down: what one tick asks of the engine, written into one stream of words and one text, and handed over by one
+ * native call. csrc/addon/submission.cc reads it; change both together.
+ *
+ * An operation is its code, its pool's id and the words listed at OP. Lengths of text count UTF-16 units; the texts
+ * follow each other in the order of their lengths, each with a NUL behind it. The NUL is there for C, and so that a lone
+ * high surrogate at the end of one text cannot form a pair with the beginning of the next, which would shift all lengths
+ * after it.
+ */
+
+const { lowWord, highWord } = require('./requests');
+
+const OP = {
+  QUERY: 1, // tag (2), lease (2), flags, timeout, length of text, of name (-1: none), parameter count, parameters
+  ACQUIRE: 2, // tag (2), timeout
+  ABORT: 3, // tag (2)
+  RELEASE: 4, // lease (2), destroy
+  HOLD_NEW: 5, // on
+  PASSWORD: 6, // connection, length of password (-1: none), of failure message (-1: none)
+  CLOSE: 7, // timeout, force
+};
+const QUERY_WORDS = 11;
+const MAX_FIXED_WORDS = QUERY_WORDS;
+
+/* A parameter is one word: the length of its text, or NULL, or BINARY - its bytes (which follow in the binary part). */
+const PARAM_NULL = -1;
+const PARAM_BINARY = -2;
+
+const POOL_DEFAULT = -1;
+const MAX_INT32 = 2 ** 31 - 1;
+/* More than this is handed over at once: the text of a tick must not outgrow what a string can hold. */
+const FLUSH_UNITS = 2 ** 22;
+const FLUSH_BYTES = 2 ** 24;
+const FIRST_WORDS = 4096;
+const KEPT_WORDS = 2 ** 18;
+
+function milliseconds(timeout) {
+  return timeout === undefined ? POOL_DEFAULT : Math.min(timeout, MAX_INT32);
+}
+
+class Submission {
+  #native;
+  #onRefused;
+  #flushTick;
+  #scheduled = false;
+  #words = new Int32Array(FIRST_WORDS);
+  #used = 0;
+  #text = '';
+  #binary = [];
+  #binaryBytes = 0;
+
+  /**
+   * @param {object} native
+   * @param {(refused: number[]) => void} onRefused called with triples of code, low and high word of the tag, for
+   *   requests that no pool of the engine's could take
+   */
+  constructor(native, onRefused) {
+    this.#native = native;
+    this.#onRefused = onRefused;
+    this.#flushTick = () => {
+      this.#scheduled = false;
+      this.flush();
+    };
+  }
+
+  query(poolId, request, asked, flags) {
+    const text = this.#text;
+    const parts = this.#binary.length;
+    const bytes = this.#binaryBytes;
+    try {
+      this.#writeQuery(poolId, request, asked, flags);
+    } catch (err) {
+      // Half an operation would shift all that follow.
+      this.#text = text;
+      this.#binary.length = parts;
+      this.#binaryBytes = bytes;
+      throw err;
+    }
+  }
+
+  #writeQuery(poolId, request, { text, name, params, lease = 0, timeout }, flags) {
+    const count = params === null ? 0 : params.length;
+    let at = this.#begin(OP.QUERY, poolId, count);
+    const words = this.#words;
+    words[at++] = request.slot;
+    words[at++] = request.generation;
+    words[at++] = lowWord(lease);
+    words[at++] = highWord(lease);
+    words[at++] = flags;
+    words[at++] = milliseconds(timeout);
+    words[at++] = this.#addText(text);
+    words[at++] = this.#addText(name);
+    words[at++] = count;
+    for (let i = 0; i < count; i++) words[at++] = this.#addParam(params[i]);
+    this.#end(at);
+  }
+
+  acquire(poolId, request, timeout) {
+    this.#fixed(OP.ACQUIRE, poolId, request.slot, request.generation, milliseconds(timeout));
+  }
+
+  abort(poolId, tag) {
+    this.#fixed(OP.ABORT, poolId, lowWord(tag), highWord(tag), 0);
+  }
+
+  release(poolId, lease, destroy) {
+    this.#fixed(OP.RELEASE, poolId, lowWord(lease), highWord(lease), destroy ? 1 : 0);
+  }
+
+  holdNew(poolId, on) {
+    this.#fixed(OP.HOLD_NEW, poolId, on ? 1 : 0, 0, 0);
+  }
+
+  password(poolId, connId, password, failure) {
+    const passwordLength = this.#addText(password);
+    this.#fixed(OP.PASSWORD, poolId, connId, passwordLength, this.#addText(failure));
+  }
+
+  close(poolId, timeout, force) {
+    this.#fixed(OP.CLOSE, poolId, milliseconds(timeout), force ? 1 : 0, 0);
+  }
+
+  /** Hands over now what has been collected. */
+  flush() {
+    if (this.#used === 0) return;
+    const words = this.#words;
+    const used = this.#used;
+    const text = this.#text;
+    const binary = this.#takeBinary();
+    this.#used = 0;
+    this.#text = '';
+    if (words.length > KEPT_WORDS) this.#words = new Int32Array(FIRST_WORDS);
+    const refused = this.#native.submit(words, used, text, binary);
+    if (refused !== undefined) this.#onRefused(refused);
+  }
+
+  #takeBinary() {
+    const parts = this.#binary;
+    if (parts.length === 0) return undefined;
+    this.#binary = [];
+    this.#binaryBytes = 0;
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  }
+
+  #fixed(op, poolId, a, b, c) {
+    let at = this.#begin(op, poolId, 0);
+    const words = this.#words;
+    words[at++] = a;
+    words[at++] = b;
+    words[at++] = c;
+    this.#end(at);
+  }
+
+  #begin(op, poolId, extraWords) {
+    if (this.#used + MAX_FIXED_WORDS + extraWords > this.#words.length) this.#grow(extraWords);
+    const at = this.#used;
+    this.#words[at] = op;
+    this.#words[at + 1] = poolId;
+    return at + 2;
+  }
+
+  #end(used) {
+    this.#used = used;
+    if (this.#text.length > FLUSH_UNITS || this.#binaryBytes > FLUSH_BYTES) this.flush();
+    else if (!this.#scheduled) this.#schedule();
+  }
+
+  /*
+   * process.nextTick and not queueMicrotask: results are handed out by promises, so most queries are asked by
+   * microtasks, and a tick's callback runs when the whole chain of them has come to its end (a microtask would run in
+   * the middle of it, and those behind it would need a second call). Both come before the loop turns.
+   */
+  #schedule() {
+    this.#scheduled = true;
+    process.nextTick(this.#flushTick);
+  }
+
+  #grow(extraWords) {
+    const words = new Int32Array(2 * this.#words.length + MAX_FIXED_WORDS + extraWords);
+    words.set(this.#words.subarray(0, this.#used));
+    this.#words = words;
+  }
+
+  #addText(text) {
+    if (text === undefined || text === null) return -1;
+    this.#text += text + '\0';
+    return text.length;
+  }
+
+  #addParam(param) {
+    if (typeof param === 'string') return this.#addText(param);
+    if (param === null) return PARAM_NULL;
+    if (!(param instanceof Uint8Array)) throw new TypeError('a parameter is null, a string or a Buffer');
+    this.#binary.push(param);
+    this.#binaryBytes += param.length;
+    return PARAM_BINARY - param.length;
+  }
+}
+
+module.exports = { Submission, OP };

@@ -1,0 +1,135 @@
+import { expectTypeOf } from 'expect-type';
+import {
+  type BreakerEvent,
+  type NodeMetrics,
+  Pool,
+  type PoolClient,
+  type PoolHealth,
+  type PoolMetrics,
+  type QueryArrayResult,
+  type QueryResult,
+  type SlowQuery,
+  type Summary,
+} from 'pgkeel';
+
+interface User {
+  id: number;
+  name: string;
+}
+
+const pool = new Pool({ connectionString: 'postgres://localhost/app' });
+
+// Rows are typed by the caller; values may be tuples.
+expectTypeOf(pool.query('SELECT 1')).resolves.toEqualTypeOf<QueryResult<any>>();
+expectTypeOf(pool.query<User>('SELECT 1')).resolves.toEqualTypeOf<QueryResult<User>>();
+expectTypeOf(pool.query<User>({ text: 'SELECT $1', values: [1] })).resolves.toEqualTypeOf<
+  QueryResult<User>
+>();
+expectTypeOf(pool.query<User, [number, string]>('SELECT $1, $2', [1, 'a'])).resolves.toEqualTypeOf<
+  QueryResult<User>
+>();
+expectTypeOf(pool.query<[number, string]>({ text: 'SELECT 1', rowMode: 'array' })).resolves.toEqualTypeOf<
+  QueryArrayResult<[number, string]>
+>();
+const frozen = [1, 'a'] as const;
+expectTypeOf(pool.query('SELECT $1, $2', frozen)).resolves.toEqualTypeOf<QueryResult<any>>();
+// @ts-expect-error: the tuple says otherwise
+void pool.query<User, [number]>('SELECT $1', ['one']);
+// @ts-expect-error: a row is an object
+void pool.query<number>('SELECT 1');
+// @ts-expect-error: values are an array
+void pool.query('SELECT $1', 'one');
+// @ts-expect-error: a text is needed
+void pool.query({ values: [1] });
+
+// What a query may say of itself.
+void pool.query({
+  text: 'UPDATE t SET n = $1',
+  values: [1],
+  name: 'update-t',
+  route: 'primary',
+  idempotent: true,
+  timeout: 500,
+  signal: new AbortController().signal,
+  prepare: 'auto',
+  types: { getTypeParser: () => (value: string) => value },
+});
+// @ts-expect-error: no such route
+void pool.query({ text: 'SELECT 1', route: 'secondary' });
+// @ts-expect-error: milliseconds
+void pool.query({ text: 'SELECT 1', timeout: '5s' });
+// @ts-expect-error: not a signal
+void pool.query({ text: 'SELECT 1', signal: true });
+// @ts-expect-error: no such mode
+void pool.query({ text: 'SELECT 1', prepare: 'maybe' });
+
+// Callbacks.
+expectTypeOf(
+  pool.query<User>('SELECT 1', (err, result) => {
+    expectTypeOf(err).toEqualTypeOf<Error>();
+    expectTypeOf(result.rows).toEqualTypeOf<User[]>();
+  }),
+).toBeVoid();
+pool.query('SELECT $1', [1], (_err, result) => expectTypeOf(result).toEqualTypeOf<QueryResult<any>>());
+pool.connect((err, client, done) => {
+  expectTypeOf(err).toEqualTypeOf<Error | undefined>();
+  expectTypeOf(client).toEqualTypeOf<PoolClient | undefined>();
+  done();
+  done(new Error('broken'));
+});
+pool.end(() => {});
+
+// Clients.
+const client = await pool.connect();
+expectTypeOf(client).toEqualTypeOf<PoolClient>();
+client.release();
+client.release(true);
+client.release(new Error('broken'));
+// @ts-expect-error: an error, not its text
+client.release('broken');
+
+// Metrics and health.
+expectTypeOf(pool.metrics()).toEqualTypeOf<PoolMetrics>();
+expectTypeOf(pool.metrics().latency.queue).toEqualTypeOf<Summary>();
+expectTypeOf(pool.metrics().nodes[0]).toEqualTypeOf<NodeMetrics | undefined>();
+expectTypeOf<NodeMetrics['breaker']['state']>().toEqualTypeOf<'CLOSED' | 'OPEN' | 'HALF_OPEN'>();
+expectTypeOf<NodeMetrics['lag']>().toEqualTypeOf<{ bytes: number | null; ms: number | null }>();
+expectTypeOf<keyof SlowQuery>().toEqualTypeOf<
+  'text' | 'fingerprint' | 'durationMs' | 'queueMs' | 'serverMs' | 'deliveryMs' | 'rows' | 'node' | 'at'
+>();
+expectTypeOf(pool.health()).resolves.toEqualTypeOf<PoolHealth>();
+
+// Events.
+pool.on('error', (err, lost) => {
+  expectTypeOf(err).toEqualTypeOf<Error>();
+  expectTypeOf(lost).toEqualTypeOf<PoolClient>();
+});
+pool.on('breaker', (event) => expectTypeOf(event).toEqualTypeOf<BreakerEvent>());
+pool.once('slowQuery', (query) => expectTypeOf(query).toEqualTypeOf<SlowQuery>());
+pool.on('retry', ({ attempt, delay, node, error }) => {
+  expectTypeOf(attempt).toBeNumber();
+  expectTypeOf(delay).toBeNumber();
+  expectTypeOf(node).toBeString();
+  expectTypeOf(error).toEqualTypeOf<Error>();
+});
+pool.on('leak', ({ heldMs, stack }) => {
+  expectTypeOf(heldMs).toBeNumber();
+  expectTypeOf(stack).toBeString();
+});
+pool.on('failover', ({ from, to }) => expectTypeOf(from).toEqualTypeOf(to));
+pool.on('health', ({ node, healthy }) => {
+  expectTypeOf(node).toBeString();
+  expectTypeOf(healthy).toBeBoolean();
+});
+pool.on('connect', (opened) => expectTypeOf(opened).toEqualTypeOf<PoolClient>());
+// @ts-expect-error: no such event
+pool.on('broken', () => {});
+// @ts-expect-error: the listener gets an event, not a number
+pool.on('breaker', (event: number) => event);
+
+expectTypeOf(pool.end()).resolves.toBeVoid();
+expectTypeOf(pool.end({ timeout: 100, force: true })).resolves.toBeVoid();
+// @ts-expect-error: milliseconds
+void pool.end({ timeout: '1s' });
+// @ts-expect-error: read-only
+pool.totalCount = 3;

@@ -1,0 +1,119 @@
+import type { Assume, DrizzleConfig } from 'drizzle-orm';
+import type { MigrationConfig } from 'drizzle-orm/migrator';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type {
+  Client,
+  Pool,
+  PoolClient,
+  PoolConfig,
+  PoolEndOptions,
+  PoolHealth,
+  PoolMetrics,
+  QueryResult,
+  QueryResultRow,
+} from './index.js';
+
+/** What `db.execute()` and writes without `returning()` resolve to: a result as pg gives it. */
+export interface KeelQueryResultHKT extends PgQueryResultHKT {
+  type: QueryResult<Assume<this['row'], QueryResultRow>>;
+}
+
+/**
+ * A Drizzle database over pgkeel. Wherever `NodePgDatabase` of drizzle-orm/node-postgres is asked for, this may
+ * be given.
+ *
+ * Queries reject with `DrizzleQueryError`, whose `cause` is a `DatabaseError` (the server's errors) or a
+ * `KeelError` (everything else). In a transaction: a `tx` that is used after its transaction has ended rejects
+ * with a `KeelError`, code `KEEL_MISUSE`; queries run at the same time are sent one after the other, in the order
+ * in which they were given; when a rollback fails, the connection is closed and the first error is the one thrown.
+ */
+export interface KeelDatabase<
+  TSchema extends Record<string, unknown> = Record<string, never>,
+> extends PgDatabase<KeelQueryResultHKT, TSchema> {}
+
+/** What a database can be opened over, beside this package's own: pg's `Pool`, `PoolClient` and `Client`. */
+export interface PgClientLike {
+  query(...args: any[]): any;
+}
+
+/** A pool or client to open a database over. */
+export type KeelClient = Pool | PoolClient | Client | PgClientLike;
+
+/**
+ * Opens a Drizzle database, as `drizzle()` of drizzle-orm/node-postgres does and with the same arguments:
+ * `drizzle(client | url)`, `drizzle(client | url, config)`, `drizzle({ client | connection, ...config })`.
+ *
+ * A client that is given is used as it is. A pool that is opened for a URL or for `connection` starts from
+ * `hardenedDefaults()`; what is given explicitly beats them. With neither, the environment says where the
+ * database is (`DATABASE_URL`, `PG*`).
+ *
+ * @throws `KeelError` `KEEL_CONFIG` for a wrong argument, option or environment variable
+ */
+export declare function drizzle<
+  TSchema extends Record<string, unknown> = Record<string, never>,
+  TClient extends KeelClient = Pool,
+>(
+  ...params:
+    | [TClient | string]
+    | [TClient | string, DrizzleConfig<TSchema>]
+    | [DrizzleConfig<TSchema> & ({ client: TClient } | { connection?: string | PoolConfig | undefined })]
+): KeelDatabase<TSchema> & { $client: KeelClient extends TClient ? Pool : TClient };
+
+export declare namespace drizzle {
+  /** A database that builds statements and opens nothing; running one rejects. */
+  function mock<TSchema extends Record<string, unknown> = Record<string, never>>(
+    config?: DrizzleConfig<TSchema>,
+  ): KeelDatabase<TSchema> & { $client: '$client is not available on drizzle.mock()' };
+}
+
+/** Options of {@link createDatabase}: those of `drizzle()`, those of `Pool`; the latter start from `hardenedDefaults()`. */
+export interface CreateDatabaseOptions<TSchema extends Record<string, unknown> = Record<string, never>>
+  extends PoolConfig, DrizzleConfig<TSchema> {}
+
+/** What {@link createDatabase} gives. Every member may be taken out of the object and used on its own. */
+export interface KeelDatabaseHandle<TSchema extends Record<string, unknown> = Record<string, never>> {
+  /** Reads are routed by the options; transactions, writes and migrations go to the primary. */
+  db: KeelDatabase<TSchema> & {
+    $client: Pool;
+    /** The same database bound to the primary: for reads that must see what was just written. */
+    $primary: KeelDatabase<TSchema> & { $client: Pool };
+  };
+  pool: Pool;
+  /** A view over the same connections that prefers replicas and falls back to the primary. Its `end()` is `close()`. */
+  readPool: Pool;
+  /** A view over the same connections that never leaves the primary. Its `end()` is `close()`. */
+  writePool: Pool;
+  /** Whether the primary answers. Never rejects. */
+  testConnection: () => Promise<boolean>;
+  /** Asks every node now. Never rejects. */
+  health: () => Promise<PoolHealth>;
+  metrics: () => PoolMetrics;
+  /** Lets running work finish (for `timeout` milliseconds at most, then it is cancelled) and closes all connections. May be called again. */
+  close: (options?: PoolEndOptions) => Promise<void>;
+}
+
+/**
+ * Opens a pool with `hardenedDefaults()` and a Drizzle database over it; nothing is connected yet.
+ *
+ * @example
+ * import * as schema from '../shared/schema';
+ * export const { db, pool, testConnection, close } = createDatabase({ schema });
+ *
+ * @throws `KeelError` `KEEL_CONFIG` for a wrong option or environment variable; the message names it
+ */
+export declare function createDatabase<TSchema extends Record<string, unknown> = Record<string, never>>(
+  options?: CreateDatabaseOptions<TSchema>,
+): KeelDatabaseHandle<TSchema>;
+
+/**
+ * Applies the migrations that drizzle-kit generated and that are not applied yet, on the primary and under an
+ * advisory lock of the server: of several processes that start together one migrates and the others wait for it.
+ * The pool's statement and query time limits do not hold for migrations.
+ *
+ * Rejects with `DrizzleQueryError` when a statement fails; the migrations of this run are rolled back then and the
+ * lock is free again. Rejects with an `Error` when the folder has no journal.
+ */
+export declare function migrate<TSchema extends Record<string, unknown>>(
+  db: KeelDatabase<TSchema>,
+  config: MigrationConfig,
+): Promise<void>;
