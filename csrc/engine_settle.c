@@ -109,7 +109,8 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
   query->final = NULL;
   keel__event_set_tag(event, request->tag);
   keel__event_set_origin(event, pool->id, conn == NULL ? 0 : conn->id, lease && conn != NULL ? conn->lease : request->lease);
-  event->pool = pool;
+  /* Latency is that of queries: how long a client waited for a connection is in the queue's figures. */
+  event->pool = lease ? NULL : pool;
   event->submitted = request->submitted;
   event->answered = keel__now();
   keel__tags_remove(&pool->tags, query);

@@ -7,7 +7,8 @@
  * awaits it: there the stack is taken when it is given.
  */
 
-const FRAMES = 6;
+// The caller and who called it; each frame more costs as much as sending the query.
+const FRAMES = 3;
 
 /**
  * Rejects the promise that `resolve` belongs to with the error that `make` gives, whose stack names the async functions

@@ -36,6 +36,10 @@ class ClientLink extends Link {
     this.engine.acquire(0, this);
   }
 
+  isAtRest() {
+    return false;
+  }
+
   keepAlive(on) {
     this.engine.keepAlive = on ? 'always' : 'never';
   }
@@ -87,7 +91,7 @@ class ClientLink extends Link {
     this.lease = 0;
     if (!client._ending) {
       client._queryable = false;
-      emitSafely(client, 'error', this.lossOf(info));
+      this.tellLoss(info);
     }
     this.engine.close(0, true);
   }

@@ -92,8 +92,10 @@ class Client extends EventEmitter {
 
   /** Closes the connection: at once, if a query is running, as in pg. */
   end(callback) {
-    this._ending = true;
-    if (this._link === null || this._ended) {
+    // A client that is in its pool is not its last holder's to close.
+    const pooled = this._link?.isAtRest() ?? false;
+    this._ending ||= !pooled;
+    if (this._link === null || this._ended || pooled) {
       if (!callback) return this._Promise.resolve();
       callback();
       return undefined;

@@ -15,17 +15,13 @@ const TLS_MODES_OF_ENVIRONMENT = Object.freeze({
   'no-verify': { rejectUnauthorized: false },
 });
 
-// A URL that names no user, say, leaves the one that stands beside it alone.
-function whatIsSaid(config) {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== '' && value != null));
-}
-
-// The string beats what stands beside it, as in pg.
+// The string beats what stands beside it, as in pg. But a URL that tells no password leaves a password function alone.
 function flatten(config) {
   if (typeof config === 'string') return parseConnectionString(config);
   const given = config || {};
-  if (given.connectionString === undefined || given.connectionString === null) return given;
-  return { ...given, ...whatIsSaid(parseConnectionString(given.connectionString)) };
+  if (!given.connectionString) return given;
+  const said = parseConnectionString(given.connectionString);
+  return { ...given, ...said, password: said.password || given.password };
 }
 
 /** What is given, else the environment's, else the default: an empty value counts as not given. */

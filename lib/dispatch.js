@@ -44,11 +44,12 @@ class Dispatcher {
 
   #turn() {
     this.#rowBytes = 0;
+    if (!this.#drain(this.#reader)) return;
     const deadline = performance.now() + TURN_MS;
-    let more = this.#drain(this.#reader);
-    while (more && this.#rowBytes < TURN_ROW_BYTES && performance.now() < deadline)
-      more = this.#drain(this.#reader);
-    if (more) this.#continueLater();
+    while (this.#rowBytes < TURN_ROW_BYTES && performance.now() < deadline) {
+      if (!this.#drain(this.#reader)) return;
+    }
+    this.#continueLater();
   }
 
   #continueLater() {

@@ -123,6 +123,8 @@ const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;
 
 const DRAIN_TIMEOUT_OF_POOL = -1;
+/** No request has it: abort() of it does nothing. */
+const NO_TAG = 0;
 
 /** What the engine calls an option of its own in a refusal, where that is not what it is called here. */
 const OPTIONS_IN_C = {
@@ -277,13 +279,27 @@ class EnginePool {
   query(request, sink) {
     const simple = request.params === null && request.name == null ? FLAG_SIMPLE : 0;
     const flags = (request.flags ?? 0) | simple | (request.binary ? FLAG_BINARY : 0);
-    return this.#submit(sink, (entry) => this.#engine.submission.query(this.id, entry, request, flags));
+    const entry = this.#begin(sink);
+    if (entry === undefined) return NO_TAG;
+    // Read now: a request that is handed over and refused at once is no longer the entry's.
+    const tag = tagOf(entry);
+    try {
+      this.#engine.submission.query(this.id, entry, request, flags);
+    } catch (err) {
+      this.#engine.requests.remove(entry);
+      this.settled();
+      throw err;
+    }
+    return tag;
   }
 
   /** Asks for a connection of one's own. @param {number | undefined} timeout ms; undefined: the pool's
    * @param {LeaseSink} sink @returns {number} the tag, for abort() */
   acquire(timeout, sink) {
-    return this.#submit(sink, (entry) => this.#engine.submission.acquire(this.id, entry, timeout));
+    const entry = this.#begin(sink);
+    if (entry === undefined) return NO_TAG;
+    this.#engine.submission.acquire(this.id, entry, timeout);
+    return tagOf(entry);
   }
 
   /** Gives a request up: it ends with KEEL_ABORTED, unless it has ended already. */
@@ -373,22 +389,16 @@ class EnginePool {
     return figures;
   }
 
-  #submit(sink, write) {
+  /** Enters a request; undefined: the pool is closed, and the sink will hear of it. */
+  #begin(sink) {
     if (this.#closed) {
       failLater(sink, POOL_CLOSED);
-      return 0;
+      return undefined;
     }
-    const { requests } = this.#engine;
-    const entry = requests.add(sink, this);
-    try {
-      write(entry);
-    } catch (err) {
-      requests.remove(entry);
-      throw err;
-    }
+    const entry = this.#engine.requests.add(sink, this);
     this.#work += 1;
     if (this.#work === 1) this.#updateAwake();
-    return tagOf(entry);
+    return entry;
   }
 
   #updateAwake() {

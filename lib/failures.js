@@ -82,9 +82,14 @@ function fateOf({ outcome, attempts }, where) {
   return { outcome, attempts, node: where?.node };
 }
 
+function lossCause(fields) {
+  if (isServerError(fields)) return DatabaseError.fromFields(fields);
+  if (fields.M === undefined) return undefined;
+  return Object.assign(new Error(fields.M.trim()), fields.e && { code: fields.e });
+}
+
 function lost(info, where) {
-  const { M: text, e: code } = info.fields;
-  const cause = text === undefined ? undefined : Object.assign(new Error(text.trim()), code && { code });
+  const cause = lossCause(info.fields);
   return new KeelError(info.code, TEXTS[info.code], { ...fateOf(info, where), cause });
 }
 
@@ -137,4 +142,4 @@ function poolErrorOf(info, pool) {
   return error;
 }
 
-module.exports = { TEXTS, connectErrorOf, errorOf, isServerError, poolErrorOf };
+module.exports = { TEXTS, connectErrorOf, errorOf, isServerError, lost, poolErrorOf };

@@ -99,6 +99,8 @@ function hardenedDefaults(env = process.env) {
 function resolveOptions(explicit, env = process.env) {
   const given = givenOnly(explicit);
   if (typeof given.connectionString === 'string') readUrl(given.connectionString, 'connectionString');
+  if (Array.isArray(given.readReplicaUrls))
+    given.readReplicaUrls.forEach((item) => readUrl(item, 'readReplicaUrls'));
   const fromEnv = readEnvironment(env);
   if (namesServer(given)) delete fromEnv.connectionString;
   if (given.ssl !== undefined) fromEnv.connectionString = withoutSsl(fromEnv.connectionString);

@@ -1,7 +1,7 @@
 'use strict';
 
 const { CODES, KeelError } = require('./errors');
-const { errorOf, isServerError } = require('./failures');
+const { errorOf, isServerError, lost } = require('./failures');
 const { NoticeMessage, NotificationResponseMessage, ParameterStatusMessage } = require('./messages');
 const { emitSafely } = require('./statement');
 
@@ -53,6 +53,8 @@ class Link {
     const ours = this.client._ending || this.cut;
     if (ours && !isServerError(info.fields) && info.code !== CODES.QUERY_TIMEOUT)
       return this.terminated(info);
+    // The server's last words were not for those that waited behind.
+    if (info.outcome === 'not-sent' && info.code === CODES.CONNECTION_LOST) return lost(info, this.where);
     return errorOf(info, this.where);
   }
 
@@ -65,6 +67,16 @@ class Link {
   lossOf(info) {
     if (isServerError(info.fields) && info.fields.C !== this.killedBy) return errorOf(info, this.where);
     return errorOf({ ...info, code: CODES.CONNECTION_LOST, fields: {} }, this.where);
+  }
+
+  tellLoss(info) {
+    const { client } = this;
+    const error = this.lossOf(info);
+    emitSafely(client, 'error', error);
+    // As in pg the broken link follows the server's last words, but a program that listens once does not crash of it.
+    if (isServerError(info.fields) && error.code === info.fields.C && client.listenerCount('error') > 0) {
+      emitSafely(client, 'error', lost({ ...info, code: CODES.CONNECTION_LOST, fields: {} }, this.where));
+    }
   }
 
   /** The connection is gone: the client's last event follows. */

@@ -94,7 +94,10 @@ const POOL_RULES = {
   acquireTimeoutMillis: milliseconds,
   maxWaiting: count,
   maxUses: orAlso(count, Infinity),
-  maxLifetimeSeconds: integer(0, Math.floor(MAX_MS / 1000), 'seconds'),
+  maxLifetimeSeconds: {
+    accepts: `a number of seconds from 0 to ${Math.floor(MAX_MS / 1000)}`,
+    is: (value) => asNumber(value) >= 0 && asNumber(value) <= MAX_MS / 1000,
+  },
   maxLifetimeJitter: fraction,
   allowExitOnIdle: flag,
   verify: hook,
@@ -330,7 +333,7 @@ function poolEngineOptions(parameters, options) {
     // In pg one option limits both.
     acquireTimeout: acquireTimeoutMillis == null ? common.connectTimeout : Number(acquireTimeoutMillis),
     idleTimeout: milli(options.idleTimeoutMillis),
-    maxLifetime: milli(options.maxLifetimeSeconds) * 1000,
+    maxLifetime: Math.ceil(milli(options.maxLifetimeSeconds) * 1000),
     lifetimeJitter: milli(options.maxLifetimeJitter),
     drainTimeout: milli(options.drainTimeout),
   };

@@ -1,7 +1,6 @@
 'use strict';
 
 const { Link } = require('./link');
-const { emitSafely } = require('./statement');
 
 /** A pool's connection, seen by the client that stands for it as long as it lives. */
 class PoolLink extends Link {
@@ -23,6 +22,10 @@ class PoolLink extends Link {
     client._connected = true;
     client._txStatus = 'I';
     this.opened(info);
+  }
+
+  isAtRest() {
+    return this.lease === 0 && !this.gone;
   }
 
   // A pool decides for all its connections.
@@ -56,9 +59,9 @@ class PoolLink extends Link {
     this.lease = 0;
     const unexpected = info.code !== 'KEEL_OK' && !client._ending;
     const error = unexpected ? this.lossOf(info) : undefined;
-    client._queryable = false;
+    if (!client._ending) client._queryable = false;
     // Nobody has to listen: the next query says so, and release() drops the client.
-    if (held && unexpected && client.listenerCount('error') > 0) emitSafely(client, 'error', error);
+    if (held && unexpected && client.listenerCount('error') > 0) this.tellLoss(info);
     this.ended();
     return error;
   }

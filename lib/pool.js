@@ -79,7 +79,7 @@ class Pool extends EventEmitter {
   connect(callback) {
     if (this.ending) {
       const error = closedError();
-      return callback ? callback(error, undefined, () => {}) : this.Promise.reject(error);
+      return callback ? callback(error) : this.Promise.reject(error);
     }
     const wait = new Wait(this);
     const promise = callback ? undefined : wait.promise(this.Promise);

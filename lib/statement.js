@@ -11,7 +11,7 @@ const { checkQueryOptions } = require('./options');
 const { makeRowBuilder } = require('./decode');
 const { QUERY_FLAGS } = require('./engine');
 const { reportUncaught } = require('./safe-call');
-const { prepareValues } = require('./utils');
+const { prepareValues } = require('./prepare-value');
 const Result = require('./result');
 
 class Field {
@@ -97,10 +97,11 @@ class Statement {
   }
 
   _readValues(config, values) {
-    if (typeof this.text !== 'string' && typeof this.name !== 'string') {
+    if (typeof this.text !== 'string' && typeof config.name !== 'string') {
       throw misuse('A query must have either text or a name. Supplying neither is unsupported.');
     }
     if (values && !Array.isArray(values)) throw misuse('Query values must be an array');
+    this.text ??= ''; // a statement asked for by its name alone
     const given = values || [];
     const extended =
       config.queryMode === 'extended' || this.name || config.rows || (this.text && given.length > 0);

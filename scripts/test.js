@@ -12,6 +12,8 @@ const { parseArgs } = require('node:util');
 const { ROOT, run, step } = require('./lib/run');
 const { setUp } = require('./lib/setup');
 
+const SUITE_LIMIT_MS = 600_000;
+const LINGER_MS = 10_000;
 const MOCHA_SUITES = ['unit', 'integration', 'differential', 'drizzle'];
 
 /** Each part resolves to `{ passed, failed }`; one that throws counts as one failure. */
@@ -24,11 +26,12 @@ const GROUPS = { js: MOCHA_SUITES };
 
 async function testC() {
   await run('cmake', ['-S', 'csrc', '-B', 'build-c'], { quiet: true });
-  await run('cmake', ['--build', 'build-c', '--parallel', String(os.cpus().length)], { quiet: true });
+  const jobs = String(os.cpus().length);
+  await run('cmake', ['--build', 'build-c', '--parallel', jobs], { quiet: true });
   const log = path.join(ROOT, 'build-c/Testing/Temporary/LastTest.log');
   fs.rmSync(log, { force: true });
   const failure = await settle(
-    run('ctest', ['--test-dir', 'build-c', '--output-on-failure', '--no-tests=error']),
+    run('ctest', ['--test-dir', 'build-c', '--output-on-failure', '--no-tests=error', '--parallel', jobs]),
   );
   return counted(countC(fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : ''), failure);
 }
@@ -64,15 +67,34 @@ async function testTypes() {
 async function runMocha(suite) {
   const counts = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pgkeel-test-')), 'counts.json');
   const args = ['--reporter', './test/support/reporter.js', '--recursive', `test/${suite}`];
+  const { giveUp, stopWatching } = watchMocha(counts);
   try {
-    const failure = await settle(run(localProgram('mocha'), args, { env: { PGKEEL_TEST_COUNTS: counts } }));
+    const options = { env: { PGKEEL_TEST_COUNTS: counts }, giveUp };
+    const failure = await settle(run(localProgram('mocha'), args, options));
     const { passes = 0, failures = 0 } = fs.existsSync(counts)
       ? JSON.parse(fs.readFileSync(counts, 'utf8'))
       : {};
     return counted({ passed: passes, failed: failures }, failure);
   } finally {
+    stopWatching();
     fs.rmSync(path.dirname(counts), { recursive: true });
   }
+}
+
+/** Tests that leave a socket or a timer behind would keep their process alive for ever: that is a failure too. */
+function watchMocha(counts) {
+  const controller = new AbortController();
+  const started = performance.now();
+  let ended;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    if (fs.existsSync(counts)) ended ??= now;
+    if (now - ended > LINGER_MS)
+      controller.abort('the tests have ended, but something they left keeps the process alive');
+    if (now - started > SUITE_LIMIT_MS)
+      controller.abort(`the tests took longer than ${SUITE_LIMIT_MS / 1000} s`);
+  }, 500);
+  return { giveUp: controller.signal, stopWatching: () => clearInterval(timer) };
 }
 
 function localProgram(name) {
@@ -88,9 +110,9 @@ async function settle(promise) {
   }
 }
 
-/** A runner that failed although no test of it did (it crashed, it found no test) is a failure of its own. */
+/** A runner that failed although no test of it did (it crashed, it found no test, it hung) is a failure of its own. */
 function counted({ passed, failed }, failure) {
-  if (failure && failed === 0) console.error(failure.message);
+  if (failure) console.error(`  ${failure.message}`);
   return { passed, failed: failure ? Math.max(failed, 1) : failed };
 }
 

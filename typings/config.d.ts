@@ -37,6 +37,8 @@ export interface CircuitBreakerOptions {
   minimumNumberOfCalls?: number | undefined;
   /** Percent, 0 < rate <= 100. */
   failureRateThreshold?: number | undefined;
+  /** Milliseconds in state OPEN; in these modes instead of `resetTimeout`. */
+  waitDurationInOpenState?: number | undefined;
   /** Percent, 0 < rate <= 100. */
   slowCallRateThreshold?: number | undefined;
   /** Milliseconds. */
@@ -72,7 +74,7 @@ export interface ClientConfig {
   keepAlive?: boolean | undefined;
   /** Milliseconds of silence before the first keepalive probe. */
   keepAliveInitialDelayMillis?: number | undefined;
-  /** Accepted for pg's sake and not called: the engine opens its own sockets. */
+  /** @deprecated In pg's typings; refused with `KEEL_CONFIG`, because the engine opens its own sockets. */
   stream?: (() => Duplex | undefined) | undefined;
   /** Default `false`. At run time `'true'` and `'no-verify'` are accepted as well, as in pg. */
   ssl?: boolean | SslOptions | undefined;
@@ -101,6 +103,9 @@ export interface ClientConfig {
   /** Ask the server for binary results. Default `false`. */
   binary?: boolean | undefined;
   pipeline?: boolean | undefined;
+  /** Which of several hosts will do. Default `'any'`. */
+  target_session_attrs?:
+    'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby' | undefined;
   /** Automatic preparation of statements. */
   prepare?: Prepare | undefined;
   Promise?: PromiseConstructorLike | undefined;
@@ -155,6 +160,8 @@ export interface HardeningOptions {
 }
 
 export interface PoolConfig extends ClientConfig, HardeningOptions {
+  /** What metrics call it. Default `'pool'`. */
+  name?: string | undefined;
   /** Most connections per node, at least 1. Default 10. */
   max?: number | undefined;
   /** Older name of `max`. */

@@ -27,13 +27,21 @@ export type KeelErrorCode =
   /** Used after `end()`. */
   | 'KEEL_POOL_CLOSED'
   /** A bad option, environment variable or connection string. */
-  | 'KEEL_CONFIG';
+  | 'KEEL_CONFIG'
+  /** A call that cannot be carried out, as a query without a text, or a client used after its release. */
+  | 'KEEL_MISUSE'
+  | 'KEEL_NO_MEMORY';
+
+/** Node's codes of system errors, as in `ECONNREFUSED`. */
+export type SystemErrorCode = `E${string}`;
 
 /** What both kinds of error carry beside their own fields. */
 export interface RequestFate {
   /** How many times the request was tried, the first attempt included. Absent on errors of no request. */
   attempts?: number | undefined;
   outcome?: Outcome | undefined;
+  /** The server concerned, as `host:port`; `undefined` where none is. */
+  node?: string | undefined;
 }
 
 /** The fields of an error or a notice as the server sends them; a field it did not send is `undefined`. */
@@ -85,6 +93,7 @@ export declare class DatabaseError extends Error implements ServerMessageFields,
   routine: string | undefined;
   attempts?: number | undefined;
   outcome?: Outcome | undefined;
+  node?: string | undefined;
 }
 
 /** A warning or a notice from the server (event `notice` of a client). */
@@ -96,20 +105,26 @@ export interface NoticeMessage extends ServerMessageFields {
 
 /** Every error that is not the server's. Never holds a password or a parameter's value. */
 export declare class KeelError extends Error implements RequestFate {
-  constructor(code: KeelErrorCode, message: string, options?: KeelErrorOptions);
-  readonly code: KeelErrorCode;
-  /** The server concerned, as `host:port`; `undefined` where none is. */
+  constructor(code: KeelErrorCode, message: string, details?: KeelErrorDetails);
+  /**
+   * What went wrong. One exception: when a lone {@link Client} cannot connect, this is the system's code
+   * as in pg (`ECONNREFUSED`, `ENOTFOUND`), and ours is in `keelCode`.
+   */
+  readonly code: KeelErrorCode | SystemErrorCode;
+  readonly keelCode?: KeelErrorCode | undefined;
   readonly node: string | undefined;
-  /** What brought it about: a system error, a {@link DatabaseError}, ... */
+  /** What brought it about: a system error, a {@link DatabaseError}, what a password function threw, ... */
   readonly cause?: unknown;
   /** With `KEEL_BREAKER_OPEN`: milliseconds until the node is tried again. */
   readonly retryAfter?: number | undefined;
+  /** With `KEEL_CONFIG`: the option or the environment variable. */
+  readonly option?: string | undefined;
   attempts?: number | undefined;
   outcome?: Outcome | undefined;
 }
 
-export interface KeelErrorOptions extends RequestFate {
-  node?: string | undefined;
+export interface KeelErrorDetails extends RequestFate {
   cause?: unknown;
   retryAfter?: number | undefined;
+  option?: string | undefined;
 }

@@ -77,7 +77,7 @@ export interface ConnectionParameters {
 /** What a value becomes on its way to the server. */
 export type PreparedValue = string | Buffer | null;
 
-/** Helpers that other packages take from `pg/lib/utils`. */
+/** What other packages take from `pg/lib/utils`. */
 export interface Utils {
   prepareValue(value: unknown): PreparedValue;
   normalizeQueryConfig(config: unknown, values?: unknown, callback?: unknown): QueryConfig;
@@ -159,7 +159,8 @@ export interface PoolEndOptions {
  * fail with {@link DatabaseError} (the server's errors) or `KeelError` (everything else).
  */
 export class Pool extends EventEmitter {
-  constructor(config?: PoolConfig);
+  /** A bare string is taken as a connection string. */
+  constructor(config?: string | PoolConfig);
 
   readonly totalCount: number;
   readonly idleCount: number;

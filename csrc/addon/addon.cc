@@ -63,7 +63,7 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
   return std::copy(std::begin(counts), std::end(counts), at);
 }
 
-/* Fills the array in the order of COUNTS and LATENCIES in lib/engine.js; without the latter, which cost more, if it is told to. */
+/* Fills the array in the order of COUNTS and LATENCIES in lib/engine.js; the latter cost more, and may be left out. */
 void Stats(const Napi::CallbackInfo &info) {
   keel_pool *pool = EnvironmentOf(info)->FindPool(info[0].As<Napi::Number>().Uint32Value());
   bool latencies = info[2].As<Napi::Boolean>().Value();

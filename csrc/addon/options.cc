@@ -3,9 +3,9 @@
  * here it is only made sure that it fits the C type.
  */
 #include <cmath>
-#include <cstring>
 #include <deque>
 #include <string>
+#include <utility>
 
 #include "environment.h"
 
@@ -60,10 +60,15 @@ const Named<int> kSwitches[] = {
     {"single", &keel_pool_options::single},
 };
 
+template <size_t Size>
+void Put(char (&to)[Size], const std::string &text) {
+  to[text.copy(to, Size - 1)] = '\0';
+}
+
 /* False, with the reason filled. */
 bool Refuse(Options *options, const std::string &option, const std::string &message) {
-  snprintf(options->reason.option, sizeof options->reason.option, "%s", option.c_str());
-  snprintf(options->reason.message, sizeof options->reason.message, "%s", message.c_str());
+  Put(options->reason.option, option);
+  Put(options->reason.message, message);
   return false;
 }
 

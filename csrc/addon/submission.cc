@@ -3,6 +3,7 @@
  * out in their order. The text comes as one string and is converted once; nothing here is called for each value.
  */
 #include <cstring>
+#include <vector>
 
 #include "environment.h"
 

@@ -29,7 +29,7 @@ void keel__conn_set_state(keel__conn *conn, keel__conn_state state) {
   keel__pool *pool = conn->pool;
   if (conn->state != KEEL__CONN_CLOSED) keel__list_remove(&pool->conns[conn->state], &conn->link);
   /* The time limits of opening and of idling end with them; that of a cancel goes on from BUSY to RESETTING. */
-  if (keel__conn_is_opening(conn) || conn->state == KEEL__CONN_IDLE || state == KEEL__CONN_CLOSING)
+  if (state >= KEEL__CONN_IDLE && (conn->state <= KEEL__CONN_IDLE || state == KEEL__CONN_CLOSING))
     keel__heap_remove(&pool->timers, &conn->timer);
   if (conn->state == KEEL__CONN_CLOSED) pool->conn_total++;
   if (state == KEEL__CONN_CLOSING) pool->conn_total--;
@@ -104,8 +104,13 @@ static void reset(keel__conn *conn, keel__time now) {
   pool->ops->reset(pool->io, conn);
 }
 
-void keel__conn_ready(keel__conn *conn, keel__time now) {
+static void arm_idle(keel__conn *conn, keel__time now) {
   keel__pool *pool = conn->pool;
+  keel__time due = keel__time_after(now, pool->config.idle_timeout);
+  keel__heap_set(&pool->timers, &conn->timer, due < conn->retire_at ? due : conn->retire_at);
+}
+
+void keel__conn_ready(keel__conn *conn, keel__time now) {
   if (keel__conn_retired(conn, now)) {
     keel__conn_close(conn, retire_reason(conn, now), NULL);
   } else if (conn->status != 'I') {
@@ -113,8 +118,7 @@ void keel__conn_ready(keel__conn *conn, keel__time now) {
   } else {
     keel__conn_set_state(conn, KEEL__CONN_IDLE);
     conn->idle_since = now;
-    keel__time due = keel__time_after(now, pool->config.idle_timeout);
-    keel__heap_set(&pool->timers, &conn->timer, due < conn->retire_at ? due : conn->retire_at);
+    arm_idle(conn, now);
   }
 }
 
@@ -270,7 +274,9 @@ void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__f
 
 void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time now) {
   if (keel__conn_is_opening(conn)) {
-    keel__conn_open_failed(conn, failure, now);
+    keel__failure why = *failure;
+    why.code = KEEL_CONNECT_FAILED;
+    keel__conn_open_failed(conn, &why, now);
     return;
   }
   if (is_gone(conn)) return;
@@ -290,7 +296,7 @@ void keel__conn_closed(keel__conn *conn, keel__time now) {
 
 /* ---- its timer */
 
-/* The oldest idle ones go first, whoever's timer it was; who stays (`min`) is looked at again when others become idle. */
+/* The oldest idle ones go first, whoever's timer it was. */
 static void close_idle(keel__pool *pool, keel__time now) {
   uint32_t kept = keel__pool_established(pool) - pool->conns[KEEL__CONN_DRAINING].count;
   keel__conn *conn;
@@ -308,7 +314,8 @@ static void idle_expire(keel__conn *conn, keel__time now) {
     return;
   }
   close_idle(conn->pool, now);
-  if (conn->state == KEEL__CONN_IDLE) keel__heap_set(&conn->pool->timers, &conn->timer, conn->retire_at);
+  /* One of the minimum is looked at again: there may be more by then. */
+  if (conn->state == KEEL__CONN_IDLE) arm_idle(conn, now);
 }
 
 void keel__conn_expire(keel__conn *conn, keel__time now) {

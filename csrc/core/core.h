@@ -28,7 +28,7 @@ typedef struct keel__request keel__request;
 
 /* ---------------------------------------------------------------- states */
 
-/* X(NAME, list of the pool that holds it) */
+/* X(NAME, list of the pool that holds it). In the order of a connection's life: "opening" and "established" are ranges. */
 #define KEEL__CONN_STATE_MAP(X)                                                          \
   X(CLOSED, "none: about to be freed, or waiting for the I/O side to let go")            \
   X(ASKING, "opening: the owner is asked for a password")                                \

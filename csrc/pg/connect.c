@@ -165,8 +165,16 @@ static bool send_settings(keel__wire *wire) {
   return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 0) == 1;
 }
 
-static void begin_session(keel__wire *wire) {
+static void flush_settings(keel__wire *wire) {
+  int left = PQflush(wire->pg);
+  if (left < 0) {
+    failed_in_libpq(wire);
+  } else {
+    keel__wire_watch(wire, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+  }
+}
 
+static void begin_session(keel__wire *wire) {
   if (PQsetnonblocking(wire->pg, 1) != 0) {
     failed_in_libpq(wire);
     return;
@@ -176,10 +184,10 @@ static void begin_session(keel__wire *wire) {
     return;
   }
   progress(wire, KEEL__STAGE_STARTING, KEEL__CONN_STARTING);
-  if (!send_settings(wire) || PQflush(wire->pg) < 0) {
-    failed_in_libpq(wire);
+  if (send_settings(wire)) {
+    flush_settings(wire);
   } else {
-    keel__wire_watch(wire, UV_READABLE);
+    failed_in_libpq(wire);
   }
 }
 
@@ -206,6 +214,7 @@ static void session_step(keel__wire *wire) {
     PQclear(result);
     if (refused) return;
   }
+  flush_settings(wire);
 }
 
 void keel__connect_step(keel__wire *wire) {

@@ -318,12 +318,15 @@ static keel_code check(const keel__params *params, const keel__params *given, ke
   return code;
 }
 
-/* The option that libpq's text is about: the longest keyword in it. */
+/* The option that libpq's text is about: the first that it names; of "host" and "hostaddr" the longer. */
 static void option_in(const char *message, char *name, size_t size) {
+  const char *first = NULL;
   name[0] = 0;
   PQconninfoOption *defaults = PQconndefaults();
   for (PQconninfoOption *option = defaults; option != NULL && option->keyword != NULL; option++) {
-    if (strlen(option->keyword) <= strlen(name) || strstr(message, option->keyword) == NULL) continue;
+    const char *at = strstr(message, option->keyword);
+    if (at == NULL || (first != NULL && (at > first || (at == first && strlen(option->keyword) < strlen(name))))) continue;
+    first = at;
     snprintf(name, size, "%s", option->keyword);
   }
   PQconninfoFree(defaults);

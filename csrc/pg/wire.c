@@ -26,8 +26,12 @@ static void on_closed(uv_handle_t *handle) { keel__free(handle); }
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
   keel__wire *wire = poll->data;
-  /* A poll error is a socket error: libpq finds it when it reads. */
-  if (status < 0) events = UV_READABLE | UV_WRITABLE;
+  /* A socket's error, upon which libuv stops watching. libpq finds it when it reads, but perhaps not at once: there may be
+   * data before it. */
+  if (status < 0) {
+    events = UV_READABLE | UV_WRITABLE;
+    wire->events = 0;
+  }
   if (wire->stage == KEEL__STAGE_CONNECTING || wire->stage == KEEL__STAGE_STARTING) {
     keel__connect_step(wire);
     return;

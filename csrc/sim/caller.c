@@ -224,6 +224,7 @@ static uint64_t *counter_of(keel__counters *model, const keel__failure *failure)
 }
 
 static void granted(sim_world *world, const sim_call *call, sim_conn *conn) {
+  if (world->closing) sim_fail(world, "a closing pool lends c%u", conn->conn->id);
   sim_check_turn(world, call);
   sim_check_clean(world, conn, "a lease");
   add_hold(world, conn, conn->conn->lease);

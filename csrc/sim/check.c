@@ -298,6 +298,38 @@ static void check_lists(sim_world *world) {
   if (pool->queue.count < world->waiting) sim_fail(world, "somebody waits who is not in the queue");
 }
 
+static void check_limits(sim_world *world, const sim_conn *model) {
+  const keel__conn *conn = model->conn;
+  const keel__pool_config *config = &world->config;
+  keel__time now = world->now;
+  if (model->closing) return;
+  if (!model->opened && keel__time_after(model->open_started, config->connect_timeout) <= now)
+    sim_fail(world, "c%u has been opening for too long", conn->id);
+  if (conn->cancel_sent && keel__time_after(model->last_cancel, config->cancel_timeout) <= now)
+    sim_fail(world, "c%u has been silent for too long", conn->id);
+  if (conn->reset_asked && keel__time_after(model->reset_sent, config->cancel_timeout) <= now)
+    sim_fail(world, "c%u has been resetting for too long", conn->id);
+  if (conn->state != KEEL__CONN_IDLE) return;
+  if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
+  unsigned kept = opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
+  keel__time twice =
+      keel__time_after(keel__time_after(model->last_used, config->idle_timeout), config->idle_timeout);
+  if (kept > config->min && twice <= now) sim_fail(world, "c%u is idle for too long", conn->id);
+}
+
+/* After a tick nobody is late. */
+static void check_deadlines(sim_world *world) {
+  if (keel__pool_next(world->pool) <= world->now) sim_fail(world, "a timer is due after a tick");
+  for (uint32_t i = world->first_unsettled; i < world->call_count; i++) {
+    const sim_call *call = &world->calls[i];
+    if (call->settled) continue;
+    if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
+    if (call->waiting && call->acquire_deadline <= world->now)
+      sim_fail(world, "r%u waits for too long", call->id);
+  }
+  for (const sim_conn *conn = world->conns; conn; conn = conn->next) check_limits(world, conn);
+}
+
 static void check_timers(sim_world *world, bool timers_are_done) {
   const keel__heap *heap = &world->pool->timers;
   if (heap->count > heap->reserved) sim_fail(world, "more timers than were reserved");
@@ -307,15 +339,7 @@ static void check_timers(sim_world *world, bool timers_are_done) {
     if (i > 1 && heap->entries[i / 2].due > heap->entries[i].due)
       sim_fail(world, "the timers are out of order");
   }
-  if (!timers_are_done) return;
-  if (keel__pool_next(world->pool) <= world->now) sim_fail(world, "a timer is due after a tick");
-  for (uint32_t i = world->first_unsettled; i < world->call_count; i++) {
-    const sim_call *call = &world->calls[i];
-    if (call->settled) continue;
-    if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
-    if (call->waiting && call->acquire_deadline <= world->now)
-      sim_fail(world, "r%u waits for too long", call->id);
-  }
+  if (timers_are_done) check_deadlines(world);
 }
 
 static bool has_room(const sim_world *world, const keel__conn *conn) {

@@ -139,9 +139,8 @@ static void execute(sim_world *world, sim_conn *conn, sim_job *job) {
   job->running = false;
   job->finished = true;
   if (!job->call) {
-    end_transaction(world, conn, false);
     job->clean = !sim_chance(world, 5);
-    job->status = 'I';
+    if (job->clean) end_transaction(world, conn, false);
     return;
   }
   if (world->mood.pooler && conn->transaction == 'I')
@@ -244,6 +243,7 @@ void sim_server_cancel(void *io, keel__conn *keel) {
   if (conn->closing || conn->cancel_unreported) sim_fail(world, "a cancel that was not due");
   if (!last_one && (keel->in_flight.count == 0 || head->state != KEEL__REQ_CANCELLING))
     sim_fail(world, "a cancel for a statement that nobody gave up");
+  if (conn->cancel_for == conn->jobs[0].call) sim_fail(world, "r%u is cancelled twice", conn->cancel_for->id);
   conn->cancel_for = conn->jobs[0].call;
   sim_trace(world, "c%u cancel r%u", keel->id, conn->cancel_for->id);
   world->cancels++;

@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const { run } = require('./run');
 
 // Debian's name of what a step needs, and how to see that it is there (installed from elsewhere counts).
 const PACKAGES = {
@@ -9,6 +10,7 @@ const PACKAGES = {
   make: () => runs('make', '--version'),
   python3: () => runs('python3', '--version'),
   'libpq-dev': () => runs('pg_config', '--version') && hasHeader('postgresql/libpq-fe.h', 'libpq-fe.h'),
+  postgresql: hasServer,
   openssl: () => runs('openssl', 'version'),
   cmake: () => runs('cmake', '--version'),
   'pkg-config': () => runs('pkg-config', '--version'),
@@ -27,7 +29,17 @@ const NEEDED_FOR = {
   build: ['g++', 'make', 'python3', 'libpq-dev'],
   server: ['openssl'],
   test: ['pgbouncer', 'openssl'],
-  c: ['g++', 'make', 'cmake', 'pkg-config', 'libpq-dev', 'libuv1-dev', 'libcmocka-dev'],
+  c: [
+    'g++',
+    'make',
+    'cmake',
+    'pkg-config',
+    'libpq-dev',
+    'libuv1-dev',
+    'libcmocka-dev',
+    'postgresql',
+    'openssl',
+  ],
   lint: [
     'cmake',
     'make',
@@ -45,6 +57,12 @@ const NEEDED_FOR = {
 
 function runs(program, ...args) {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+function hasServer() {
+  const versions = '/usr/lib/postgresql';
+  if (!fs.existsSync(versions)) return false;
+  return fs.readdirSync(versions).some((version) => fs.existsSync(`${versions}/${version}/bin/postgres`));
 }
 
 function hasHeader(...names) {
@@ -71,15 +89,15 @@ function clangHas(...files) {
  * @param {Array<keyof typeof NEEDED_FOR>} steps
  * @param {(line: string) => void} say
  */
-function ensureSystem(steps, say) {
+async function ensureSystem(steps, say) {
   const needed = [...new Set(steps.flatMap((step) => NEEDED_FOR[step]))];
   const missing = needed.filter((name) => !PACKAGES[name]());
   if (missing.length === 0) return;
   const root = becomeRoot();
   if (!runs('apt-get', '--version') || root === undefined) throw new Error(adviceFor(missing));
   say(`installing ${missing.join(' ')} (apt-get)`);
-  apt(root, ['update']);
-  apt(root, ['install', '--yes', '--no-install-recommends', ...missing]);
+  await apt(root, ['update']);
+  await apt(root, ['install', '--yes', '--no-install-recommends', ...missing]);
   const still = missing.filter((name) => !PACKAGES[name]());
   if (still.length > 0) throw new Error(adviceFor(still));
 }
@@ -91,10 +109,15 @@ function becomeRoot() {
 }
 
 function apt(root, args) {
-  const command = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet=2', ...args];
-  const result = spawnSync(command[0], command.slice(1), { encoding: 'utf8', maxBuffer: 2 ** 27 });
-  if (result.status === 0) return;
-  throw new Error(`${command.join(' ')} failed:\n${result.stdout}${result.stderr}`);
+  const [program, ...rest] = [
+    ...root,
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    '--quiet=2',
+    ...args,
+  ];
+  return run(program, rest, { quiet: true });
 }
 
 function adviceFor(missing) {

@@ -24,7 +24,7 @@ const WRONG_OPTIONS = [
   ['idleTimeoutMillis', Infinity],
   ['connectionTimeoutMillis', -1],
   ['acquireTimeoutMillis', '10s'],
-  ['maxLifetimeSeconds', 0.5],
+  ['maxLifetimeSeconds', -1],
   ['maxLifetimeJitter', 5],
   ['maxUses', -1],
   ['healthCheckInterval', true],

@@ -62,8 +62,9 @@ void new Pool({ circuitBreaker: { treshold: 3 } });
 void new Pool({ readReplicaUrls: 'postgres://replica/app' });
 // @ts-expect-error: no such mode
 void new Pool({ prepare: 'maybe' });
-// @ts-expect-error: a pool takes no bare string
 void new Pool('postgres://localhost/app');
+// @ts-expect-error: no such kind of session
+void new Pool({ target_session_attrs: 'writable' });
 
 expectTypeOf<PoolConfig>().toExtend<ClientConfig>();
 expectTypeOf(hardenedDefaults()).toEqualTypeOf<HardenedDefaults>();

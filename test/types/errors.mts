@@ -1,5 +1,5 @@
 import { expectTypeOf } from 'expect-type';
-import { DatabaseError, KeelError, type KeelErrorCode, type Outcome } from 'pgkeel';
+import { DatabaseError, KeelError, type KeelErrorCode, type Outcome, type SystemErrorCode } from 'pgkeel';
 
 expectTypeOf<KeelErrorCode>().toEqualTypeOf<
   | 'KEEL_CONNECT_FAILED'
@@ -12,6 +12,8 @@ expectTypeOf<KeelErrorCode>().toEqualTypeOf<
   | 'KEEL_BREAKER_OPEN'
   | 'KEEL_POOL_CLOSED'
   | 'KEEL_CONFIG'
+  | 'KEEL_MISUSE'
+  | 'KEEL_NO_MEMORY'
 >();
 expectTypeOf<Outcome>().toEqualTypeOf<'not-sent' | 'rolled-back' | 'unknown'>();
 
@@ -25,7 +27,9 @@ export function describe(err: unknown): string {
     return `${err.severity} ${err.code} ${err.constraint} ${err.dataType} ${err.routine}`;
   }
   if (err instanceof KeelError) {
-    expectTypeOf(err.code).toEqualTypeOf<KeelErrorCode>();
+    expectTypeOf(err.code).toEqualTypeOf<KeelErrorCode | SystemErrorCode>();
+    expectTypeOf(err.keelCode).toEqualTypeOf<KeelErrorCode | undefined>();
+    if (err.code === 'ECONNREFUSED') return 'nobody listens';
     expectTypeOf(err.node).toEqualTypeOf<string | undefined>();
     expectTypeOf(err.cause).toBeUnknown();
     // @ts-expect-error: no such code

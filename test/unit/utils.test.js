@@ -5,6 +5,7 @@ const pgUtils = require('pg/lib/utils');
 const defaults = require('../../lib/defaults');
 const pgDefaults = require('pg/lib/defaults');
 const utils = require('../../lib/utils');
+const { prepareValues } = require('../../lib/prepare-value');
 
 class Money {
   constructor(amount) {
@@ -109,7 +110,7 @@ describe('parameters become what pg makes of them', () => {
 
   it('makes a new array of values and leaves the given one alone', () => {
     const values = [undefined, 1, { a: 1 }];
-    assert.deepEqual(utils.prepareValues(values), [null, '1', '{"a":1}']);
+    assert.deepEqual(prepareValues(values), [null, '1', '{"a":1}']);
     assert.deepEqual(values, [undefined, 1, { a: 1 }]);
   });
 });

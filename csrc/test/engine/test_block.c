@@ -131,7 +131,7 @@ static void ascii_at_every_length(void **state) {
 
 static void blocks_are_bounded(void **state) {
   (void)state;
-  char wide[KEEL__ROWS_TARGET];
+  char wide[KEEL__ROWS_TARGET + 2];
   const char *cells[200];
   memset(wide, 'w', sizeof wide);
   wide[sizeof wide - 1] = 0;

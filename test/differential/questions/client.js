@@ -1,6 +1,6 @@
 'use strict';
 
-// A client: connecting, queueing, callbacks, ending, what it shows of itself.
+// A client: its life, the order of its queries, what it shows of itself.
 
 const visible = ['user', 'database', 'binary', 'pipeline', 'ssl'];
 
@@ -135,7 +135,7 @@ const life = [
     run: async (t) => {
       const client = t.listen(await t.connect(), 'drain');
       const drained = t.next(client, 'drain');
-      for (const n of [1, 2, 3]) client.query(`select ${n} as n`).then(({ rows }) => t.note('rows', rows));
+      for (const n of [1, 2, 3]) client.query(`select ${n} as n`, (err, { rows }) => t.note('rows', rows));
       await drained;
     },
   },
@@ -234,12 +234,25 @@ const life = [
   {
     ask: 'a connection that the server ends',
     run: async (t) => {
-      const client = t.listen(await t.connect(), 'error', 'end');
+      const client = await t.connect();
+      const killer = await t.connect();
+      const ended = t.next(client, 'end');
+      const failed = t.next(client, 'error');
+      await killer.query('select pg_terminate_backend($1)', [client.processID]);
+      const [err] = await failed;
+      await ended;
+      return { err, after: await t.outcome(() => client.query('select 1')) };
+    },
+  },
+  {
+    ask: 'how often a connection that the server ends says so',
+    run: async (t) => {
+      const client = await t.connect();
+      client.on('error', (err) => t.note('error', err.message));
       const killer = await t.connect();
       const ended = t.next(client, 'end');
       await killer.query('select pg_terminate_backend($1)', [client.processID]);
       await ended;
-      return t.outcome(() => client.query('select 1'));
     },
   },
   {
@@ -253,16 +266,7 @@ const life = [
         t.outcome(() => client.query('select 1 as waiting')),
         t.outcome(() => client.query('select 2 as waiting', [])),
       ]);
-      await t.until(
-        async () =>
-          (
-            await killer.query('select 1 from pg_stat_activity where pid = $1 and query like $2', [
-              client.processID,
-              '%sleep%',
-            ])
-          ).rowCount,
-        'the query to run',
-      );
+      await t.running(killer, client.processID);
       await killer.query('select pg_terminate_backend($1)', [client.processID]);
       await ended;
       return { answers: await answers, after: await t.outcome(() => client.query('select 3')) };
@@ -274,16 +278,8 @@ const life = [
       const client = await t.connect();
       const killer = await t.connect();
       const answer = t.outcome(() => client.query('select pg_sleep(10)'));
-      await t.until(
-        async () =>
-          (
-            await killer.query(
-              'select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and query like $2',
-              [client.processID, '%sleep%'],
-            )
-          ).rowCount,
-        'the query to run',
-      );
+      await t.running(killer, client.processID);
+      await killer.query('select pg_cancel_backend($1)', [client.processID]);
       return [await answer, await client.query('select 1 as a')];
     },
   },
@@ -305,21 +301,17 @@ const order = [
     run: async (t) => {
       const client = await t.connect();
       const queries = [
-        client.query('select pg_sleep(0.05)'),
-        client.query('select $1::int as a', [1]),
-        client.query('selec'),
-        client.query({ name: 'n', text: 'select 2 as a' }),
-        client.query('select 3 as a; select 4 as b'),
-        client.query('select $1::int as a', ['x']),
-        client.query('select 5 as a'),
+        'select pg_sleep(0.05)',
+        { text: 'select $1::int as a', values: [1] },
+        'selec',
+        { name: 'n', text: 'select 2 as a' },
+        'select 3 as a; select 4 as b',
+        { text: 'select $1::int as a', values: ['x'] },
+        'select 5 as a',
       ];
-      queries.forEach((query, i) =>
-        query.then(
-          () => t.note('done', i),
-          () => t.note('failed', i),
-        ),
-      );
-      await Promise.allSettled(queries);
+      const drained = t.next(client, 'drain');
+      queries.forEach((query, i) => client.query(query, (err) => t.note(err ? 'failed' : 'done', i)));
+      await drained;
     },
   },
   {
@@ -387,162 +379,4 @@ const order = [
   },
 ];
 
-const timeouts = [
-  {
-    ask: 'query_timeout of the client',
-    run: async (t) => {
-      const client = await t.connect({ query_timeout: 100 });
-      const killed = await t.outcome(() => client.query('select pg_sleep(2)'));
-      return { message: killed.rejected?.message, isError: killed.rejected instanceof Error };
-    },
-  },
-  {
-    ask: 'query_timeout of a query',
-    run: async (t) => {
-      const client = await t.connect();
-      const killed = await t.outcome(() => client.query({ text: 'select pg_sleep(2)', query_timeout: 100 }));
-      return {
-        message: killed.rejected?.message,
-        quick: await t.outcome(() => client.query({ text: 'select 1 as a', query_timeout: 9000 })),
-      };
-    },
-  },
-  {
-    ask: 'statement_timeout, lock_timeout and others reach the server',
-    run: async (t) => {
-      const client = await t.connect({
-        statement_timeout: 1234,
-        lock_timeout: 2345,
-        idle_in_transaction_session_timeout: 3456,
-        application_name: 'an "app" näme',
-        options: '-c geqo=off -c work_mem=1234kB',
-      });
-      return client.query(`select name, setting from pg_settings where name in ('statement_timeout', 'lock_timeout',
-        'idle_in_transaction_session_timeout', 'application_name', 'geqo', 'work_mem') order by name`);
-    },
-  },
-  {
-    ask: 'statement_timeout stops a query',
-    run: async (t) => {
-      const client = await t.connect({ statement_timeout: 50 });
-      return [await t.outcome(() => client.query('select pg_sleep(2)')), await client.query('select 1 as a')];
-    },
-  },
-  {
-    ask: 'fallback_application_name',
-    run: async (t) => {
-      const show = async (options) => (await (await t.connect(options)).query('show application_name')).rows;
-      return [
-        await show({ fallback_application_name: 'fallback' }),
-        await show({ fallback_application_name: 'fallback', application_name: 'mine' }),
-        await show({}),
-      ];
-    },
-  },
-  {
-    ask: 'settings of a session as a client finds them',
-    run: async (t) => {
-      const client = await t.connect();
-      return client.query(
-        `select name, setting from pg_settings where source in ('client', 'session') order by name`,
-      );
-    },
-  },
-  { ask: 'client_encoding in the options', options: { client_encoding: 'UTF8' }, sql: `select 'ä😀' as a` },
-  {
-    ask: 'a parameter in another encoding',
-    setup: [`set client_encoding to 'UTF8'`],
-    sql: 'select $1::text as a',
-    values: ['ä😀'],
-  },
-];
-
-const refused = [
-  ['a port where nobody listens', { port: 1 }],
-  ['a database that is not there', { database: 'nowhere' }],
-  ['a user that is not there', { user: 'nobody_here' }],
-  ['a host that is not there', { host: 'nowhere.invalid' }],
-  ['a socket that is not there', { host: '/nowhere', port: 5432 }],
-  ['a server without TLS', { ssl: true }],
-  ['a bad setting', { options: '-c nothing_like_this=1' }],
-].map(([ask, options]) => ({
-  ask: `connect to ${ask}`,
-  run: async (t) => {
-    const { rejected, ...rest } = await t.outcome(() => t.client(options).connect());
-    const called = await t.called((cb) => t.client(options).connect(cb));
-    const root = rejected?.cause ?? rejected;
-    return {
-      rest,
-      code: root?.code,
-      isError: rejected instanceof Error,
-      calledWith: (called.args[0].cause ?? called.args[0]).code,
-    };
-  },
-}));
-
-const strings = [
-  {
-    ask: 'a connection string',
-    run: async (t) => {
-      const { host, port, user, database } = t.config();
-      const url = `postgres://${user}@${host}:${port}/${database}`;
-      const forms = [
-        url,
-        { connectionString: url },
-        `${url}?application_name=from%20url`,
-        { connectionString: `${url}?options=-c%20geqo%3Doff` },
-      ];
-      const answers = [];
-      for (const form of forms) {
-        const client = new t.pg.Client(form);
-        await client.connect();
-        answers.push(
-          (
-            await client.query(
-              `select current_user, current_database(), current_setting('application_name'), current_setting('geqo')`,
-            )
-          ).rows,
-        );
-        await client.end();
-      }
-      return answers;
-    },
-  },
-  {
-    ask: 'PG variables of the environment',
-    run: async (t) => {
-      const { host, port, user, database } = t.config();
-      const wanted = {
-        PGHOST: host,
-        PGPORT: String(port),
-        PGUSER: user,
-        PGDATABASE: database,
-        PGAPPNAME: 'from env',
-      };
-      const before = Object.keys(wanted).map((name) => [name, process.env[name]]);
-      Object.assign(process.env, wanted);
-      try {
-        const client = new t.pg.Client();
-        await client.connect();
-        const result = await client.query(
-          `select current_user, current_database(), current_setting('application_name')`,
-        );
-        await client.end();
-        return result;
-      } finally {
-        for (const [name, value] of before)
-          value === undefined ? delete process.env[name] : (process.env[name] = value);
-      }
-    },
-  },
-  {
-    ask: 'a password function is asked with the parameters',
-    run: async (t) => {
-      const client = t.client({ password: (parameters) => (t.note('asked', typeof parameters), 'x') });
-      await client.connect();
-      return typeof client.processID;
-    },
-  },
-];
-
-module.exports = [...life, ...order, ...timeouts, ...refused, ...strings];
+module.exports = [...life, ...order];

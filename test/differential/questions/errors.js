@@ -56,11 +56,6 @@ const sql = [
   ['a rolled back savepoint that never was', 'begin; rollback to savepoint nowhere'],
   ['a read-only transaction', 'begin read only; insert into differential.scratch values (999)'],
   ['permission denied', 'set role pg_monitor; select * from differential.parent'],
-  [
-    'a recursion too deep',
-    `create function pg_temp.f(int) returns int language plpgsql as
-    'begin return pg_temp.f($1); end'; set max_stack_depth = '100kB'; select pg_temp.f(1)`,
-  ],
   ['a cursor that is not there', 'fetch all from nothing'],
   ['a prepared statement that is not there', 'execute nothing'],
   ['DEALLOCATE of nothing', 'deallocate nothing'],

@@ -178,19 +178,23 @@ const queries = [
   emitting('an empty text', (Query) => new Query('')),
   emitting('an error', (Query) => new Query('selec'), 'error'),
   emitting('an error of a value', (Query) => new Query('select $1::int', ['x']), 'error'),
-  emitting(
-    'an error after rows',
-    (Query) => new Query('select 1 / (3 - n) as q from generate_series(1, 5) n'),
-    'error',
-  ),
   emitting('neither text nor name', (Query) => new Query({}), 'error'),
-  emitting('in portions', (Query) => new Query({ text: 'select generate_series(1, 5) as n', rows: 2 })),
   emitting('a callback', (Query, t) => new Query('select 1 as a', (...args) => t.note('callback', ...args))),
   emitting(
     'values and a callback',
     (Query, t) => new Query('select $1::int as a', [1], (...args) => t.note('callback', ...args)),
   ),
   emitting('several statements', (Query) => new Query('select 1 as a; select 2 as b')),
+  {
+    ask: 'a Query object: in portions',
+    run: async (t) => {
+      const client = await t.connect();
+      const query = new t.pg.Query({ text: 'select generate_series(1, 5) as n', rows: 2 });
+      query.on('row', (row) => t.note('row', row));
+      client.query(query);
+      await t.next(query, 'end');
+    },
+  },
   {
     ask: 'a Query object without listeners for rows collects them',
     run: async (t) => {

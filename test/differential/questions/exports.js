@@ -1,6 +1,6 @@
 'use strict';
 
-// What the package exports, and its helpers that need no server.
+// What the package exports, and what of it needs no server.
 
 const awkward = [
   'plain',
@@ -18,13 +18,13 @@ const awkward = [
 ];
 const noTexts = [undefined, null, 1, true, {}, [], Symbol.iterator];
 
-const helper = (ask, run) => ({ ask, run });
+const question = (ask, run) => ({ ask, run });
 
 const escapes = ['escapeIdentifier', 'escapeLiteral'].flatMap((name) => [
-  helper(`${name} of texts`, (t) =>
+  question(`${name} of texts`, (t) =>
     awkward.map((text) => [t.pg[name](text), t.client()[name](text), t.pg.Client.prototype[name](text)]),
   ),
-  helper(`${name} of what is no text`, (t) =>
+  question(`${name} of what is no text`, (t) =>
     Promise.all(
       noTexts.map(async (value) => {
         const answer = await t.outcome(() => t.pg[name](value));
@@ -37,13 +37,13 @@ const escapes = ['escapeIdentifier', 'escapeLiteral'].flatMap((name) => [
 const described = (value) => (typeof value === 'function' ? `${typeof value} ${value.name}` : typeof value);
 
 const surface = [
-  helper('enumerable exports of pg are there', (t) => {
+  question('enumerable exports of pg are there', (t) => {
     const expected = Object.keys(require('pg')).filter((name) => name !== '_pools');
     return expected.map((name) => [name, described(t.pg[name]).replace(/ (Bound|Keel)?Pool$/, ' Pool')]);
   }),
-  helper('native is not enumerable', (t) => [Object.keys(t.pg).includes('native'), 'native' in t.pg]),
-  helper('defaults', (t) => Object.keys(t.pg.defaults).map((name) => [name, t.pg.defaults[name]])),
-  helper('a default that is changed', (t) => {
+  question('native is not enumerable', (t) => [Object.keys(t.pg).includes('native'), 'native' in t.pg]),
+  question('defaults', (t) => Object.keys(t.pg.defaults).map((name) => [name, t.pg.defaults[name]])),
+  question('a default that is changed', (t) => {
     const { defaults } = t.pg;
     const before = { port: defaults.port, user: defaults.user };
     Object.assign(defaults, { port: 6543, user: 'changed' });
@@ -54,7 +54,7 @@ const surface = [
       Object.assign(defaults, before);
     }
   }),
-  helper('types', (t) => {
+  question('types', (t) => {
     const { types } = t.pg;
     const parsed = [
       types.getTypeParser(23)('7'),
@@ -68,11 +68,11 @@ const surface = [
       binary: types.getTypeParser(99999, 'binary')(Buffer.from('x')),
     };
   }),
-  helper('types of an unknown format', (t) => t.outcome(() => t.pg.types.getTypeParser(23, 'hex')('1'))),
-  helper('arrayParser', (t) =>
+  question('types of an unknown format', (t) => t.outcome(() => t.pg.types.getTypeParser(23, 'hex')('1'))),
+  question('arrayParser', (t) =>
     t.pg.types.arrayParser.create('{1,NULL,"a b"}', (entry) => `<${entry}>`).parse(),
   ),
-  helper('TypeOverrides', (t) => {
+  question('TypeOverrides', (t) => {
     const overrides = new t.pg.TypeOverrides();
     overrides.setTypeParser(23, () => 'mine');
     return [
@@ -81,23 +81,23 @@ const surface = [
       overrides.getTypeParser(16)('t'),
     ];
   }),
-  helper('TypeOverrides of an unknown format', (t) => {
+  question('TypeOverrides of an unknown format', (t) => {
     const overrides = new t.pg.TypeOverrides();
     return t.outcome(() => [
       overrides.setTypeParser(23, 'hex', () => 1),
       overrides.getTypeParser(23, 'hex')('1'),
     ]);
   }),
-  helper('Result', (t) => {
+  question('Result', (t) => {
     const result = new t.pg.Result('array', t.pg.types);
     result.addRow([1]);
     return [result, new t.pg.Result().rowAsArray];
   }),
-  helper('Query without arguments', async (t) => {
+  question('Query without arguments', async (t) => {
     const { threw } = await t.outcome(() => new t.pg.Query());
     return threw instanceof TypeError;
   }),
-  helper('Client without new', (t) => t.outcome(() => t.pg.Client({}))),
+  question('Client without new', (t) => t.outcome(() => t.pg.Client({}))),
 ];
 
 const values = [
@@ -116,11 +116,11 @@ const values = [
   new Uint8Array([1]),
 ];
 const utils = [
-  helper('utils.prepareValue', (t) => values.map((value) => t.pg.utils.prepareValue(value))),
-  helper('utils.prepareValue ignores more arguments', (t) =>
+  question('utils.prepareValue', (t) => values.map((value) => t.pg.utils.prepareValue(value))),
+  question('utils.prepareValue ignores more arguments', (t) =>
     [{ toPostgres: () => 'x' }].map(t.pg.utils.prepareValue),
   ),
-  helper('utils.normalizeQueryConfig', (t) => {
+  question('utils.normalizeQueryConfig', (t) => {
     const normalize = t.pg.utils.normalizeQueryConfig;
     const callback = () => {};
     const given = { text: 'a', values: [1] };
@@ -147,10 +147,8 @@ const configurations = [
   ['a URL with a host in its query', 'postgres://u@/d?host=/tmp&port=99'],
   ['a URL with an IPv6 address', 'postgres://u@[::1]:7/d'],
   ['a port as text', { port: '5434' }],
-  [
-    'a connection string and options',
-    { connectionString: 'postgres://u@h/d', user: 'other', port: 1, application_name: 'a' },
-  ],
+  ['a connection string and options', { connectionString: 'postgres://u@h:7/d', user: 'other', port: 1 }],
+  ['an empty connection string', { connectionString: '', user: 'u' }],
   [
     'timeouts',
     { connectionTimeoutMillis: 2500, keepAlive: true, keepAliveInitialDelayMillis: 3000, query_timeout: 9 },
@@ -167,7 +165,7 @@ const configurations = [
   ['ssl=true in the URL', 'postgres://u@h/d?ssl=true'],
   ['ssl=0 in the URL', 'postgres://u@h/d?ssl=0'],
 ].map(([ask, config]) =>
-  helper(`connection parameters of ${ask}`, (t) => {
+  question(`connection parameters of ${ask}`, (t) => {
     const client = new t.pg.Client(config);
     const { connectionParameters: p } = client;
     const left = ['replication', 'sslnegotiation'];
@@ -180,4 +178,22 @@ const configurations = [
   }),
 );
 
-module.exports = [...escapes, ...surface, ...utils, ...configurations];
+const deepPaths = [
+  'result',
+  'utils',
+  'connection-parameters',
+  'defaults',
+  'query',
+  'type-overrides',
+  'client',
+  'connection',
+]
+  .flatMap((path) => [path, `${path}.js`])
+  .map((path) =>
+    question(`lib/${path} can be required`, (t) => {
+      const exported = require(`${t.name}/lib/${path}`);
+      return typeof exported === 'function' ? exported.name : Object.keys(exported).sort();
+    }),
+  );
+
+module.exports = [...escapes, ...surface, ...utils, ...configurations, ...deepPaths];

@@ -43,7 +43,6 @@ const primitives = [
   ['a text with quotes and backslashes', () => `'"\\$1`],
   ['a text beyond the BMP', () => '😀 \u{10FFFF}'],
   ['a lone surrogate', () => 'a\ud800b'],
-  ['a text with a zero byte', () => 'a\0b'],
   ['a String object', () => new String('boxed')],
   ['a Number object', () => new Number(7)],
   ['a Boolean object', () => new Boolean(false)],

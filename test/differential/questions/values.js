@@ -143,16 +143,6 @@ const kept = [
     },
   },
   {
-    ask: 'values that cannot be sent, prepared under a name',
-    run: async (t) => {
-      const client = await t.connect();
-      const query = (value) =>
-        t.outcome(() => client.query({ name: 'n', text: 'select $1::text as a', values: [value] }));
-      const bad = { toPostgres: () => { throw new Error('bad'); } }; // prettier-ignore
-      return [await query(bad), await query('good'), await query(bad), await query('good')];
-    },
-  },
-  {
     ask: 'parseInputDatesAsUTC',
     zone: 'America/St_Johns',
     run: async (t) => {

@@ -19,12 +19,13 @@ function setZone(zone) {
   return () => setZone(before);
 }
 
+/** @param {{ name: 'pg' | 'pgkeel', exports: object }} driver */
 async function ask(question, driver, config) {
   const t = new Asker(driver, config);
   const restoreZone = setZone(question.zone ?? process.env.TZ);
   try {
     const answer = await (question.run ? question.run(t) : runQuery(t, question));
-    return normalise({ answer, log: t.log }, driver);
+    return normalise({ answer, log: t.log }, driver.exports);
   } finally {
     await t.close();
     restoreZone();

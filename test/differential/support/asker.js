@@ -8,8 +8,10 @@ class Asker {
   #clients = [];
   #pools = [];
 
+  /** @param {{ name: 'pg' | 'pgkeel', exports: object }} driver */
   constructor(driver, config) {
-    this.pg = driver;
+    this.name = driver.name;
+    this.pg = driver.exports;
     this.#config = config;
     this.log = [];
   }
@@ -82,8 +84,19 @@ class Asker {
     return new Promise((resolve) => emitter.once(event, (...args) => resolve(args)));
   }
 
-  until(condition, what) {
-    return until(condition, { what });
+  /** Waits until the server process `pid` runs the pg_sleep() that it was sent. */
+  running(observer, pid) {
+    const sql = `select 1 from pg_stat_activity where pid = $1 and state = 'active' and query like '%sleep%'`;
+    return this.until(async () => (await observer.query(sql, [pid])).rowCount, 'the query to run');
+  }
+
+  until(condition, what, timeout) {
+    return until(condition, { what, timeout });
+  }
+
+  /** For questions about what never happens. */
+  later(milliseconds, value) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds, value));
   }
 
   async close() {

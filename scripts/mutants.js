@@ -1,0 +1,115 @@
+'use strict';
+
+/*
+ * npm run mutants [-- --only TEXT]: plants bugs in a copy of the core, one at a time, and fails if neither the unit tests nor
+ * the simulator notice one. Shows who did.
+ */
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+const { parseArgs } = require('node:util');
+const { ROOT, step } = require('./lib/run');
+const { ensureSystem } = require('./lib/system');
+const { MUTANTS } = require('./lib/mutants');
+
+const SOURCES = ['core', 'sim', 'test/core', 'keel.h'];
+const SIM_STEPS = 500_000;
+// A bug may also make the core loop for ever.
+const LONGEST_MS = 30_000;
+const PROJECT = `cmake_minimum_required(VERSION 3.18)
+project(mutants LANGUAGES C)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_FLAGS "-O1 -w -D_GNU_SOURCE")
+find_package(PkgConfig REQUIRED)
+enable_testing()
+add_subdirectory(core)
+add_subdirectory(sim)
+add_subdirectory(test/core)
+`;
+
+function prepare(dir) {
+  for (const name of SOURCES) {
+    fs.cpSync(path.join(ROOT, 'csrc', name), path.join(dir, name), { recursive: true });
+  }
+  fs.writeFileSync(path.join(dir, 'CMakeLists.txt'), PROJECT);
+  call('cmake', ['-S', dir, '-B', path.join(dir, 'build')]);
+}
+
+/** Runs a program to its end; quiet unless it has to succeed and does not. */
+function call(program, args, { mayFail = false } = {}) {
+  const result = spawnSync(program, args, { encoding: 'utf8', timeout: LONGEST_MS, killSignal: 'SIGKILL' });
+  if (result.error && result.error.code !== 'ETIMEDOUT') throw result.error;
+  if (result.status !== 0 && !mayFail)
+    throw new Error(`${program} failed:\n${result.stdout}${result.stderr}`);
+  return result.status === 0;
+}
+
+function build(dir) {
+  call('cmake', ['--build', path.join(dir, 'build'), '--parallel', String(os.cpus().length)]);
+}
+
+/** @returns {string[]} who noticed that something is wrong */
+function verdict(dir) {
+  const noticed = [];
+  const tests = ['--test-dir', path.join(dir, 'build'), '--exclude-regex', 'core-sim', '--timeout', '10'];
+  if (!call('ctest', [...tests, '--no-tests=error', '--stop-on-failure'], { mayFail: true }))
+    noticed.push('unit tests');
+  const simulator = path.join(dir, 'build/sim/keel-sim');
+  if (!call(simulator, ['--steps', String(SIM_STEPS)], { mayFail: true })) noticed.push('simulator');
+  return noticed;
+}
+
+function plant(dir, mutant) {
+  const file = path.join(dir, mutant.file);
+  const source = fs.readFileSync(file, 'utf8');
+  const parts = source.split(mutant.from);
+  if (parts.length !== 2)
+    throw new Error(`${mutant.file} has changed: "${mutant.name}" has to be planted anew`);
+  fs.writeFileSync(file, parts.join(mutant.to));
+  return () => fs.writeFileSync(file, source);
+}
+
+function tryMutant(dir, mutant) {
+  const restore = plant(dir, mutant);
+  try {
+    build(dir);
+    return verdict(dir);
+  } finally {
+    restore();
+  }
+}
+
+function chosenMutants() {
+  const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+  return MUTANTS.filter((mutant) => mutant.name.includes(values.only));
+}
+
+async function main() {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pgkeel-mutants-'));
+  const counts = { passed: 0, failed: 0 };
+  try {
+    await ensureSystem(['c'], console.log);
+    await step('the core as it is', async () => {
+      prepare(dir);
+      build(dir);
+      const noticed = verdict(dir);
+      if (noticed.length > 0) throw new Error(`fails without any bug planted: ${noticed.join(', ')}`);
+    });
+    for (const mutant of chosenMutants()) {
+      const noticed = tryMutant(dir, mutant);
+      counts[noticed.length > 0 ? 'passed' : 'failed']++;
+      console.log(`${noticed.length > 0 ? '✓' : '✗'} ${mutant.name}: ${noticed.join(', ') || 'NOT NOTICED'}`);
+    }
+  } catch (err) {
+    console.error(err.message);
+    counts.failed++;
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+}
+
+main();
