@@ -19,9 +19,10 @@
 /* How long keel_engine_stop waits for name servers and cancels before it leaves the thread to them. */
 #define GRACE_MS 300
 
+static const keel_engine_options DEFAULTS = {.size = sizeof(keel_engine_options)};
+
 void keel_engine_options_init(keel_engine_options *options) {
-  memset(options, 0, sizeof *options);
-  options->size = sizeof *options;
+  *options = DEFAULTS;
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -48,11 +49,14 @@ static void say_farewell(keel_engine *engine) {
   }
 }
 
-static void on_timer(uv_timer_t *timer) { ((keel_engine *)timer->data)->timer_due = KEEL__NEVER; }
+static void on_timer(uv_timer_t *timer) {
+  ((keel_engine *)timer->data)->timer_due = KEEL__NEVER;
+}
 
 static void set_timer(keel_engine *engine) {
   keel__time due = KEEL__NEVER;
-  for (keel__link *link = keel__list_first(&engine->pools); link != NULL; link = keel__list_next(&engine->pools, link)) {
+  for (keel__link *link = keel__list_first(&engine->pools); link != NULL;
+       link = keel__list_next(&engine->pools, link)) {
     keel__time next = keel__pool_next(&KEEL__OF(keel_pool, link, link)->core);
     if (next < due) due = next;
   }
@@ -65,7 +69,8 @@ static void set_timer(keel_engine *engine) {
 }
 
 static void ring(keel_engine *engine) {
-  if (keel__outbox_publish(&engine->outbox) && engine->doorbell != NULL) engine->doorbell(engine->doorbell_data);
+  if (keel__outbox_publish(&engine->outbox) && engine->doorbell != NULL)
+    engine->doorbell(engine->doorbell_data);
 }
 
 /* True: the engine is to stop. */
@@ -103,7 +108,9 @@ static void free_pools(keel__list *pools) {
   }
 }
 
-static void on_grace_over(uv_timer_t *timer) { uv_stop(timer->loop); }
+static void on_grace_over(uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
 
 static void tear_down(keel_engine *engine) {
   free_pools(&engine->pools);
@@ -119,7 +126,7 @@ static void tear_down(keel_engine *engine) {
 /* The library must stay mapped for as long as the thread runs in it, whatever is closed around it. */
 static void pin_library(void) {
   Dl_info info;
-  if (dladdr((void *)(uintptr_t)&keel_engine_stop, &info) == 0 || info.dli_fname == NULL) return;
+  if (dladdr(&DEFAULTS, &info) == 0 || info.dli_fname == NULL) return;
   (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
@@ -168,14 +175,18 @@ void keel_engine_stop(keel_engine *engine) {
 
 /* ---------------------------------------------------------------- the beginning */
 
-static void on_wake(uv_async_t *wake) { (void)wake; }
+static void on_wake(uv_async_t *wake) {
+  (void)wake;
+}
 
 static void on_prepare(uv_prepare_t *prepare) {
   keel_engine *engine = prepare->data;
   if (end_turn(engine)) tear_down(engine);
 }
 
-static void on_check(uv_check_t *check) { keel__mailbox_awake(&((keel_engine *)check->data)->mailbox); }
+static void on_check(uv_check_t *check) {
+  keel__mailbox_awake(&((keel_engine *)check->data)->mailbox);
+}
 
 static void run(void *data) {
   keel_engine *engine = data;
@@ -183,9 +194,15 @@ static void run(void *data) {
   leave(engine);
 }
 
-static void io_emit(void *data, keel_event *event) { keel__outbox_add(&((keel_engine *)data)->outbox, event); }
-static void io_lock(void *data) { keel__state_lock(data); }
-static void io_unlock(void *data) { keel__state_unlock(data); }
+static void io_emit(void *data, keel_event *event) {
+  keel__outbox_add(&((keel_engine *)data)->outbox, event);
+}
+static void io_lock(void *data) {
+  keel__state_lock(data);
+}
+static void io_unlock(void *data) {
+  keel__state_unlock(data);
+}
 
 static keel_code init_loop(keel_engine *engine) {
   if (uv_loop_init(&engine->loop) != 0) return KEEL_NO_MEMORY;
@@ -252,7 +269,11 @@ static keel_code init_rest(keel_engine *engine) {
 
 static void init_plain(keel_engine *engine, const keel_engine_options *options) {
   engine->io = (keel__io){
-      .loop = &engine->loop, .data = engine, .emit = io_emit, .lock = io_lock, .unlock = io_unlock,
+      .loop = &engine->loop,
+      .data = engine,
+      .emit = io_emit,
+      .lock = io_lock,
+      .unlock = io_unlock,
       .utf16 = options->utf16_offsets != 0,
   };
   keel__list_init(&engine->io.work);

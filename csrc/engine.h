@@ -176,7 +176,11 @@ void keel__tags_free(keel__tags *tags);
 /* ---- engine_settle.c */
 extern const keel__ops keel__engine_ops;
 
-static inline void keel__state_lock(keel_engine *engine) { uv_mutex_lock(&engine->state); }
-static inline void keel__state_unlock(keel_engine *engine) { uv_mutex_unlock(&engine->state); }
+static inline void keel__state_lock(keel_engine *engine) {
+  uv_mutex_lock(&engine->state);
+}
+static inline void keel__state_unlock(keel_engine *engine) {
+  uv_mutex_unlock(&engine->state);
+}
 
 #endif

@@ -25,4 +25,6 @@ const char *keel_code_text(keel_code code) {
   return "an unknown code";
 }
 
-int keel_libpq_version(void) { return PQlibVersion(); }
+int keel_libpq_version(void) {
+  return PQlibVersion();
+}

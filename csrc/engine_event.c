@@ -7,13 +7,21 @@ static bool is(const keel_event *event, keel_event_kind kind) {
   return event->words[KEEL__B_KIND] == (int32_t)kind;
 }
 
-keel_event_kind keel_event_type(const keel_event *event) { return (keel_event_kind)event->words[KEEL__B_KIND]; }
+keel_event_kind keel_event_type(const keel_event *event) {
+  return (keel_event_kind)event->words[KEEL__B_KIND];
+}
 
-uint64_t keel_event_tag(const keel_event *event) { return keel__event_u64(event, KEEL__B_TAG); }
+uint64_t keel_event_tag(const keel_event *event) {
+  return keel__event_u64(event, KEEL__B_TAG);
+}
 
-uint32_t keel_event_pool(const keel_event *event) { return (uint32_t)event->words[KEEL__B_POOL]; }
+uint32_t keel_event_pool(const keel_event *event) {
+  return (uint32_t)event->words[KEEL__B_POOL];
+}
 
-uint32_t keel_event_connection(const keel_event *event) { return (uint32_t)event->words[KEEL__B_CONNECTION]; }
+uint32_t keel_event_connection(const keel_event *event) {
+  return (uint32_t)event->words[KEEL__B_CONNECTION];
+}
 
 uint64_t keel_event_lease(const keel_event *event) {
   return is(event, KEEL_EV_LEASED) || is(event, KEEL_EV_OPENED) ? keel__event_u64(event, KEEL__B_LEASE) : 0;
@@ -56,7 +64,9 @@ uint32_t keel_rows_columns(const keel_event *event) {
   return is(event, KEEL_EV_ROWS) ? (uint32_t)event->words[KEEL__R_COLUMNS] : 0;
 }
 
-static uint32_t end_of(int32_t end) { return (uint32_t)(end < 0 ? ~end : end); }
+static uint32_t end_of(int32_t end) {
+  return (uint32_t)(end < 0 ? ~end : end);
+}
 
 const char *keel_rows_value(const keel_event *event, uint32_t row, uint32_t column, uint32_t *length) {
   uint32_t rows = keel_rows_count(event), columns = keel_rows_columns(event);

@@ -113,7 +113,9 @@ keel_event *keel_next(keel_engine *engine) {
   return NULL;
 }
 
-void keel_event_free(keel_event *event) { keel__free(event); }
+void keel_event_free(keel_event *event) {
+  keel__free(event);
+}
 
 int keel_wait(keel_engine *engine, int64_t timeout_ms) {
   keel__outbox *outbox = &engine->outbox;

@@ -19,7 +19,9 @@ static const keel_pool_options DEFAULTS = {
     .announce = 1,
 };
 
-void keel_pool_options_init(keel_pool_options *options) { *options = DEFAULTS; }
+void keel_pool_options_init(keel_pool_options *options) {
+  *options = DEFAULTS;
+}
 
 /* ---------------------------------------------------------------- opening */
 
@@ -37,7 +39,8 @@ static keel_code bad(keel_reason *reason, const char *option, const char *messag
 }
 
 /* Whoever was built against an older keel.h has a shorter struct; what it lacks is as by default. */
-static keel_code take_options(const keel_pool_options *given, keel_pool_options *options, keel_reason *reason) {
+static keel_code take_options(const keel_pool_options *given, keel_pool_options *options,
+                              keel_reason *reason) {
   if (given == NULL || given->size == 0 || given->size > sizeof *options) {
     return bad(reason, "size", "keel_pool_options_init was not called, or by another version of the library");
   }
@@ -51,7 +54,8 @@ static keel_code set_pem(keel__secret *secret, const char *pem, const char *opti
   if (pem == NULL) return KEEL_OK;
   const char *begin = strstr(pem, "-----BEGIN ");
   if (begin == NULL || strstr(begin, "-----END ") == NULL) {
-    return bad(reason, option, "is not a PEM text; accepted is what begins with -----BEGIN and ends with -----END");
+    return bad(reason, option,
+               "is not a PEM text; accepted is what begins with -----BEGIN and ends with -----END");
   }
   return keel__secret_set(secret, pem);
 }
@@ -70,8 +74,10 @@ static keel_code set_session(keel__target *target, const keel_pool_options *opti
     if (options->session_names[i][0] == 0 || options->session_values[i] == NULL) {
       return bad(reason, "session_names", "each setting needs a name and a value");
     }
-    if (target->session.count == KEEL__PARAMS_MAX) return bad(reason, "session_names", "at most 64 are accepted");
-    keel_code code = keel__params_set(&target->session, options->session_names[i], options->session_values[i]);
+    if (target->session.count == KEEL__PARAMS_MAX)
+      return bad(reason, "session_names", "at most 64 are accepted");
+    keel_code code =
+        keel__params_set(&target->session, options->session_names[i], options->session_values[i]);
     if (code != KEEL_OK) return code;
   }
   return KEEL_OK;
@@ -113,7 +119,8 @@ static keel_code core_init(keel_pool *pool, keel__pool_config *config) {
   if (config->connect_timeout == KEEL__NEVER) config->connect_timeout = from_libpq;
   pool->farewell = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->tombstone = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
-  if (pool->farewell == NULL || pool->tombstone == NULL || delivery_init(&pool->delivery) != KEEL_OK) return KEEL_NO_MEMORY;
+  if (pool->farewell == NULL || pool->tombstone == NULL || delivery_init(&pool->delivery) != KEEL_OK)
+    return KEEL_NO_MEMORY;
   keel_code code = keel__pool_init(&pool->core, config, &keel__engine_ops, pool, random_u64());
   if (code == KEEL_OK) {
     keel__statements_init(&pool->statements, KEEL__STATEMENTS_CAPACITY, random_u64());
@@ -143,7 +150,8 @@ static keel_code refuse(keel_pool *pool, keel_code code, keel_reason *reason) {
   return code;
 }
 
-keel_code keel_pool_open(keel_engine *engine, const keel_pool_options *given, keel_pool **pool, keel_reason *reason) {
+keel_code keel_pool_open(keel_engine *engine, const keel_pool_options *given, keel_pool **pool,
+                         keel_reason *reason) {
   keel_pool_options options;
   keel_reason unread;
   if (reason == NULL) reason = &unread;
@@ -164,7 +172,9 @@ keel_code keel_pool_open(keel_engine *engine, const keel_pool_options *given, ke
 
 /* ---------------------------------------------------------------- other calls of the application */
 
-uint32_t keel_pool_id(const keel_pool *pool) { return pool->id; }
+uint32_t keel_pool_id(const keel_pool *pool) {
+  return pool->id;
+}
 
 static void post(keel_pool *pool, keel__mail mail) {
   mail.pool = pool;
@@ -175,11 +185,17 @@ void keel_pool_close(keel_pool *pool, int64_t timeout_ms, int force) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_CLOSE, .of.close = {timeout_ms, force}});
 }
 
-void keel_pool_free(keel_pool *pool) { post(pool, (keel__mail){.kind = KEEL__MAIL_FREE}); }
+void keel_pool_free(keel_pool *pool) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_FREE});
+}
 
-void keel_pool_hold_new(keel_pool *pool, int on) { post(pool, (keel__mail){.kind = KEEL__MAIL_HOLD_NEW, .of.on = on}); }
+void keel_pool_hold_new(keel_pool *pool, int on) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_HOLD_NEW, .of.on = on});
+}
 
-void keel_abort(keel_pool *pool, uint64_t tag) { post(pool, (keel__mail){.kind = KEEL__MAIL_ABORT, .of.tag = tag}); }
+void keel_abort(keel_pool *pool, uint64_t tag) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_ABORT, .of.tag = tag});
+}
 
 void keel_release(keel_pool *pool, uint64_t lease, int destroy) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_RELEASE, .of.release = {lease, destroy}});

@@ -5,11 +5,15 @@
 #include "core/alloc.h"
 #include "engine.h"
 
-static void add(keel_pool *pool, keel_event *event) { keel__outbox_add(&pool->engine->outbox, event); }
+static void add(keel_pool *pool, keel_event *event) {
+  keel__outbox_add(&pool->engine->outbox, event);
+}
 
 /* ---------------------------------------------------------------- to the wire */
 
-static void op_open(void *io, keel__conn *conn) { keel__wire_open(&((keel_pool *)io)->target, conn); }
+static void op_open(void *io, keel__conn *conn) {
+  keel__wire_open(&((keel_pool *)io)->target, conn);
+}
 
 static void op_send(void *io, keel__conn *conn, keel__request *request) {
   (void)io;
@@ -34,13 +38,15 @@ static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
 
 /* ---------------------------------------------------------------- final events */
 
-static double milliseconds(keel__time from, keel__time to) { return to > from ? (double)(to - from) / 1000 : 0; }
+static double milliseconds(keel__time from, keel__time to) {
+  return to > from ? (double)(to - from) / 1000 : 0;
+}
 
 static keel_event *done(keel__query *query) {
   const keel__request *request = &query->core;
   keel_event *event = query->final;
   keel__event_reset(event, KEEL_EV_DONE, keel__body_bytes(14));
-  event->words[8] = request->conn->status;
+  event->words[8] = (unsigned char)request->conn->status;
   event->words[9] = (int32_t)request->attempts;
   keel__event_put_f64(event, 10, milliseconds(request->submitted, request->sent));
   keel__event_put_f64(event, 12, milliseconds(request->sent, request->answered));
@@ -63,7 +69,8 @@ static keel_event *leased(keel__query *query) {
 }
 
 /* The core's own failures have no words yet. */
-static void describe(const keel_pool *pool, keel_code code, keel__detail *detail, char *message, size_t size) {
+static void describe(const keel_pool *pool, keel_code code, keel__detail *detail, char *message,
+                     size_t size) {
   const keel__pool *core = &pool->core;
   keel__detail_clear(detail);
   if (code == KEEL_ACQUIRE_TIMEOUT || code == KEEL_QUEUE_FULL) {
@@ -88,8 +95,9 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
       .code = failure->code,
       .outcome = failure->outcome,
       .attempts = request->attempts,
-      .status = request->conn == NULL ? 'I' : request->conn->status,
+      .status = 'I',
   };
+  if (request->conn != NULL) report.status = request->conn->status;
   keel_event *event = keel__event_report(KEEL_EV_ERROR, &report, detail);
   if (event != NULL) {
     keel__free(query->final);
@@ -108,7 +116,8 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
   keel_event *event = failure != NULL ? failed(pool, query, failure) : lease ? leased(query) : done(query);
   query->final = NULL;
   keel__event_set_tag(event, request->tag);
-  keel__event_set_origin(event, pool->id, conn == NULL ? 0 : conn->id, lease && conn != NULL ? conn->lease : request->lease);
+  keel__event_set_origin(event, pool->id, conn == NULL ? 0 : conn->id,
+                         lease && conn != NULL ? conn->lease : request->lease);
   /* Latency is that of queries: how long a client waited for a connection is in the queue's figures. */
   event->pool = lease ? NULL : pool;
   event->submitted = request->submitted;
@@ -124,40 +133,14 @@ static void op_forget(void *io, keel__request *request) {
 
 /* ---------------------------------------------------------------- news of connections */
 
-/* What libpq remembers of the server's reports; there is no way to ask it for all. */
-static const char *const PARAMETERS[] = {
-    "application_name", "client_encoding",        "DateStyle",
-    "in_hot_standby",   "integer_datetimes",      "IntervalStyle",
-    "is_superuser",     "server_encoding",        "server_version",
-    "TimeZone",         "session_authorization",  "standard_conforming_strings",
-    "search_path",      "default_transaction_read_only",
-};
-
-static size_t put_parameters(const keel__wire *wire, char *to, size_t size) {
-  size_t used = 0;
-  for (size_t i = 0; i < sizeof PARAMETERS / sizeof PARAMETERS[0]; i++) {
-    const char *value = PQparameterStatus(wire->pg, PARAMETERS[i]);
-    if (value == NULL) continue;
-    size_t name_size = strlen(PARAMETERS[i]) + 1, value_size = strlen(value) + 1;
-    if (used + name_size + value_size > size) break;
-    memcpy(to + used, PARAMETERS[i], name_size);
-    memcpy(to + used + name_size, value, value_size);
-    used += name_size + value_size;
-  }
-  return used;
-}
-
 static void op_opened(void *io, keel__conn *conn) {
   keel_pool *pool = io;
-  char parameters[2048];
+  keel_event *event = keel__wire_take_announcement(conn->io);
   /* A connection that is lent to its owner is announced always: it is his to give back. */
-  if (!pool->target.announce && conn->lease == 0) return;
-  const keel__wire *wire = conn->io;
-  keel__peer peer = keel__wire_peer(wire);
-  size_t bytes = put_parameters(wire, parameters, sizeof parameters);
-  keel_event *event = keel__event_new(KEEL_EV_OPENED, keel__peer_bytes(&peer, bytes));
-  if (event == NULL) return;
-  keel__event_put_peer(event, &peer, parameters, bytes);
+  if (!pool->target.announce && conn->lease == 0) {
+    keel__free(event);
+    return;
+  }
   keel__event_set_origin(event, pool->id, conn->id, conn->lease);
   add(pool, event);
 }

@@ -5,7 +5,8 @@
 
 static uint32_t count_states(const keel__pool *pool, keel__conn_state first, keel__conn_state last) {
   uint32_t count = 0;
-  for (int state = (int)first; state <= (int)last; state++) count += keel__pool_count(pool, (keel__conn_state)state);
+  for (int state = (int)first; state <= (int)last; state++)
+    count += keel__pool_count(pool, (keel__conn_state)state);
   return count;
 }
 

@@ -13,7 +13,8 @@
 
 static bool params_are_sound(const keel_request *request) {
   if (request->param_count == 0) return true;
-  if (request->param_count > PARAMS_MAX || request->params == NULL || request->param_lengths == NULL) return false;
+  if (request->param_count > PARAMS_MAX || request->params == NULL || request->param_lengths == NULL)
+    return false;
   for (uint32_t i = 0; i < request->param_count; i++) {
     if (request->params[i] != NULL && request->param_lengths[i] < 0) return false;
   }
@@ -22,7 +23,8 @@ static bool params_are_sound(const keel_request *request) {
 
 static bool is_sound(const keel_request *request) {
   if (request->kind == KEEL_ACQUIRE) return request->lease == 0 && request->param_count == 0;
-  if (request->kind != KEEL_QUERY || request->text == NULL || request->text_length > INT32_MAX / 2) return false;
+  if (request->kind != KEEL_QUERY || request->text == NULL || request->text_length > INT32_MAX / 2)
+    return false;
   if ((request->flags & KEEL_Q_SIMPLE) && (request->param_count > 0 || request->name != NULL)) return false;
   return params_are_sound(request);
 }
@@ -105,7 +107,9 @@ void keel__tags_remove(keel__tags *tags, keel__query *query) {
   tags->count--;
 }
 
-void keel__tags_free(keel__tags *tags) { keel__free(tags->buckets); }
+void keel__tags_free(keel__tags *tags) {
+  keel__free(tags->buckets);
+}
 
 /* ---------------------------------------------------------------- engine thread */
 
@@ -132,7 +136,8 @@ static const char *first_word(const char *text) {
 /* COPY, which a pipeline cannot carry: its data would be taken out of the requests behind it. */
 static bool is_copy(const char *text) {
   const char *word = first_word(text);
-  return strncasecmp(word, "copy", 4) == 0 && !isalnum((unsigned char)word[4]) && word[4] != '_' && word[4] != '$';
+  return strncasecmp(word, "copy", 4) == 0 && !isalnum((unsigned char)word[4]) && word[4] != '_' &&
+         word[4] != '$';
 }
 
 static bool wants_preparing(const keel_pool *pool, const keel__query *query, uint32_t uses) {

@@ -236,7 +236,7 @@ typedef enum keel_event_kind {
   KEEL_EV_CLOSED = 11,      /* a connection is gone; with the reason when that was not ours */
   KEEL_EV_PASSWORD = 12,    /* answer with keel_pool_password */
   KEEL_EV_POOL_CLOSED = 13, /* last event of a pool */
-  KEEL_EV_COPY = 14,        /* the statement asked for COPY data; the engine ends it with an error */
+  KEEL_EV_COPY = 14,        /* COPY: FROM STDIN is made to fail (57014), the data of TO STDOUT is dropped */
 } keel_event_kind;
 
 /* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
@@ -293,7 +293,7 @@ typedef struct keel_summary {
 
 /* Counters since the pool was opened; gauges as of now. */
 typedef struct keel_pool_stats {
-  size_t size; /* set by the caller: sizeof(keel_pool_stats) */
+  size_t size; /* set by the caller: sizeof(keel_pool_stats), or less: members behind it are left alone */
   int state;   /* 0 open, 1 draining, 2 closed */
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;

@@ -219,7 +219,7 @@ class Client extends EventEmitter {
     if (queue[0] === statement) queue.shift();
     else if (queue.includes(statement)) queue.splice(queue.indexOf(statement), 1);
     if (status !== undefined) this._txStatus = status;
-    if (statement.name !== undefined) this._nameSettled(statement, parsed);
+    if (statement.name !== undefined && statement.tag !== 0) this._nameSettled(statement, parsed);
   }
 
   _nameSettled({ name, text }, parsed) {

@@ -319,6 +319,11 @@ function clientEngineOptions(parameters) {
   return { ...engineOptions(parameters), name: 'client', single: true, min: 0, max: 1, idleTimeout: 0 };
 }
 
+// In pg one option limits both. The attempt to connect ends a moment before those who wait for it, and they hear why.
+function afterConnecting({ connectTimeout: limitMs }) {
+  return limitMs === 0 ? 0 : Math.min(limitMs + 10, MAX_MS);
+}
+
 /** @param {object} options a Pool's, after its defaults */
 function poolEngineOptions(parameters, options) {
   const common = engineOptions(parameters);
@@ -330,8 +335,7 @@ function poolEngineOptions(parameters, options) {
     max: Number(options.max),
     maxWaiting: milli(options.maxWaiting),
     maxUses: Number.isFinite(Number(options.maxUses)) ? Number(options.maxUses) : 0,
-    // In pg one option limits both.
-    acquireTimeout: acquireTimeoutMillis == null ? common.connectTimeout : Number(acquireTimeoutMillis),
+    acquireTimeout: acquireTimeoutMillis == null ? afterConnecting(common) : Number(acquireTimeoutMillis),
     idleTimeout: milli(options.idleTimeoutMillis),
     maxLifetime: Math.ceil(milli(options.maxLifetimeSeconds) * 1000),
     lifetimeJitter: milli(options.maxLifetimeJitter),

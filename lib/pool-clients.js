@@ -5,6 +5,9 @@ const { PoolLink } = require('./pool-link');
 const { emitSafely } = require('./statement');
 const { reportUncaught } = require('./safe-call');
 
+// A listener that waits for the pool itself would wait for ever, with the connection that it keeps back.
+const LISTENERS_MS = 5000;
+
 /** The clients of a pool: one for each connection, the same as long as the connection lives. */
 class PoolClients {
   constructor(pool) {
@@ -119,7 +122,7 @@ class PoolClients {
         reportUncaught(error);
       }
     }
-    const outcomes = await Promise.allSettled(answers);
+    const outcomes = await within(LISTENERS_MS, Promise.allSettled(answers));
     // As without us: nobody handles what an async listener throws.
     for (const { status, reason } of outcomes) if (status === 'rejected') void Promise.reject(reason);
   }
@@ -201,6 +204,19 @@ class PoolClients {
     if (lifetimeMs === 0) return 0;
     const born = performance.now() - lifetimeMs;
     return this.list().filter(({ _link: link }) => link.lease !== 0 && link.openedAt <= born).length;
+  }
+}
+
+/** What `promise` resolves to, or an empty list when that takes too long. */
+async function within(ms, promise) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms, []);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -124,7 +124,7 @@ class Pool extends EventEmitter {
       // Subclasses and tracers put themselves in between here.
       this.Client !== Client ||
       Client.prototype.query !== originalClientQuery ||
-      this.connect !== Pool.prototype.connect
+      this.connect !== originalConnect
     );
   }
 
@@ -140,13 +140,15 @@ class Pool extends EventEmitter {
   // In pg the outcome depends on which connections the two texts meet; here one name is one text for the whole pool.
   _useName(statement) {
     const { name, text } = statement;
-    const previous = this._named.get(name);
+    const previous = this._named.get(name)?.text;
     if (text && previous !== undefined && previous !== text) {
       const message = `Prepared statements must be unique - '${name}' was used for a different statement`;
       statement.invalid ??= new KeelError(CODES.MISUSE, message);
     }
     statement.text = text || previous || '';
-    if (previous === undefined && statement.invalid === undefined) this._named.set(name, statement.text);
+    if (previous === undefined && statement.invalid === undefined) {
+      this._named.set(name, { text: statement.text, parsed: false });
+    }
   }
 
   _queryThroughClient(config, values, answer) {
@@ -185,8 +187,12 @@ class Pool extends EventEmitter {
     return poolErrorOf(info, this);
   }
 
-  finished({ name, text }, _status, parsed) {
-    if (name !== undefined && !parsed && this._named.get(name) === text) this._named.delete(name);
+  finished({ name, tag }, _status, parsed) {
+    if (name === undefined || tag === 0) return;
+    const known = this._named.get(name);
+    if (known === undefined || known.parsed) return;
+    if (parsed) known.parsed = true;
+    else this._named.delete(name);
   }
 
   afterSettled() {}
@@ -277,6 +283,8 @@ class Pool extends EventEmitter {
     this._needsClients = true;
   }
 }
+
+const originalConnect = Pool.prototype.connect;
 
 function refusalOf(config) {
   if (typeof config === 'function') {

@@ -257,7 +257,7 @@ class Statement {
     const callback = this.query === undefined ? this.callback : this.query.callback;
     try {
       if (callback) callback(error);
-      else if (this.query !== undefined) this.query.emit('error', error);
+      else if (this.query !== undefined) this.query.handleError(error, this.owner.connection);
     } catch (thrown) {
       reportUncaught(thrown);
     }

@@ -25,7 +25,8 @@ const PARTS = {
 const GROUPS = { js: MOCHA_SUITES };
 
 async function testC() {
-  await run('cmake', ['-S', 'csrc', '-B', 'build-c'], { quiet: true });
+  // A newer compiler's new warnings are no reason to fail here; .ci/run is strict.
+  await run('cmake', ['-S', 'csrc', '-B', 'build-c', '-DKEEL_WERROR=OFF'], { quiet: true });
   const jobs = String(os.cpus().length);
   await run('cmake', ['--build', 'build-c', '--parallel', jobs], { quiet: true });
   const log = path.join(ROOT, 'build-c/Testing/Temporary/LastTest.log');
@@ -50,7 +51,7 @@ function countC(log) {
   return counts;
 }
 
-/** Each program of types is one test: ours in every way of resolving modules, and the example server. */
+/** Each TypeScript project is one test: ours in every way of resolving modules, and the example server. */
 async function testTypes() {
   const projects = fs
     .readdirSync(path.join(ROOT, 'test/types'))
@@ -61,7 +62,8 @@ async function testTypes() {
     if (failure) console.error(`  ${project}: ${failure.message}`);
     counts[failure ? 'failed' : 'passed'] += 1;
   }
-  return counts;
+  const { passed, failed } = await runMocha('types');
+  return { passed: counts.passed + passed, failed: counts.failed + failed };
 }
 
 async function runMocha(suite) {
@@ -141,7 +143,7 @@ async function main() {
   const total = { passed: 0, failed: 0 };
   try {
     const parts = chosenParts();
-    const addon = parts.some((name) => MOCHA_SUITES.includes(name));
+    const addon = parts.some((name) => name !== 'c');
     await setUp([...(addon ? ['build', 'test'] : []), ...(parts.includes('c') ? ['c'] : [])], { addon });
     for (const name of parts) {
       const { passed, failed } = await testPart(name);

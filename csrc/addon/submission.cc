@@ -155,8 +155,9 @@ class OpReader {
     bool is_binary = word <= kParamBinary;
     Text value = texts_.Take(is_binary ? kParamNull : word);
     if (is_binary) {
-      value = {binary_, static_cast<size_t>(kParamBinary - word)};
-      binary_ += value.length;
+      // No bytes at all are an empty value; a null pointer would be SQL's NULL.
+      value = {binary_ == nullptr ? "" : binary_, static_cast<size_t>(kParamBinary - word)};
+      if (value.length > 0) binary_ += value.length;
     }
     params_[param_] = value.data;
     lengths_[param_] = static_cast<int32_t>(value.length);

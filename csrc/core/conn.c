@@ -178,7 +178,7 @@ void keel__conn_reset(keel__conn *conn, bool clean, keel__time now) {
  * ended, it cannot be helped. */
 static bool may_send_again(keel__request *request, bool plan_was_wrong, const keel__failure *failure,
                            bool outside) {
-  if (!failure || !outside) return false;
+  if (!failure || failure->nested || !outside) return false;
   if (request->exposed && request->lease == 0 && strcmp(failure->sqlstate, "57014") == 0) return true;
   if (!plan_was_wrong || request->replanned) return false;
   request->replanned = true;

@@ -2,8 +2,8 @@
  * core.h: what the core offers to the parts that do I/O (pg/, engine*.c) and to the simulator.
  *
  * The core decides: who gets which connection, when one is opened, retired, cancelled, given up. It performs nothing. It
- * reads no clock: `now` is microseconds (keel__time) on a monotonic clock of the caller's. It asks for effects through keel__ops and
- * hears of their ends through the keel__conn_* calls. One thread (or one lock) at a time; no call blocks.
+ * reads no clock: `now` is microseconds (keel__time) on a monotonic clock of the caller's. It asks for effects through
+ * keel__ops and hears of their ends through the keel__conn_* calls. One thread (or one lock) at a time; no call blocks.
  *
  * Re-entrance: an op may call nothing of the core. Ops are to be quick: note the wish, do it after the call, or do it if it
  * cannot come back in.
@@ -82,8 +82,11 @@ typedef struct keel__failure {
   keel_code code;
   keel_outcome outcome;
   char sqlstate[6]; /* "" when the server said nothing */
-  bool
-      prepared; /* of a query with plan.parse: it was prepared before it failed, so the server has the statement */
+  /* Of a query with plan.parse: it was prepared before it failed, so the server has the statement. */
+  bool prepared;
+  /* Raised by something that the statement called (the error has a context): a procedure may have committed before, so
+   * whatever the SQLSTATE says of plans, this is not about ours, and running it again could do it twice. */
+  bool nested;
   const void *detail;
 } keel__failure;
 

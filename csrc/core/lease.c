@@ -103,14 +103,25 @@ void keel__lease_next(keel__conn *conn, keel__time now) {
     release_finish(conn, now);
 }
 
-void keel__pool_release(keel__pool *pool, uint64_t id, bool destroy, keel__time now) {
-  keel__lease *lease = keel__lease_find(&pool->leases, id);
-  if (!lease) return;
-  keel__conn *conn = lease->conn;
-  keel__lease_end(&pool->leases, lease);
+static bool is_abandoned(const keel__conn *conn) {
+  for (keel__link *link = keel__list_first(&conn->in_flight); link;
+       link = keel__list_next(&conn->in_flight, link))
+    if (keel__request_of(link)->state != KEEL__REQ_CANCELLING) return false;
+  return conn->lease_queue.count == 0;
+}
+
+void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now) {
+  keel__lease *held = keel__lease_find(&pool->leases, lease);
+  if (!held) return;
+  keel__conn *conn = held->conn;
+  keel__lease_end(&pool->leases, held);
   if (!conn) return;
   conn->release_wanted = true;
   conn->destroy_wanted = destroy;
-  keel__conn_next(conn, now);
+  /* What is still in flight was given up and settled: a silent server is not to keep the place in the pool. */
+  if (destroy && is_abandoned(conn))
+    release_finish(conn, now);
+  else
+    keel__conn_next(conn, now);
   keel__pool_run(pool, now);
 }

@@ -14,11 +14,10 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   keel__hist_init(&pool->latency_server);
   pool->drain_timer.kind = KEEL__TIMER_DRAIN;
   pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
-  if (keel__heap_reserve(&pool->timers) || keel__heap_reserve(&pool->timers)) {
-    keel__heap_free(&pool->timers);
-    return KEEL_NO_MEMORY;
-  }
-  return KEEL_OK;
+  keel_code code = keel__heap_reserve(&pool->timers);
+  if (!code) code = keel__heap_reserve(&pool->timers);
+  if (code) keel__heap_free(&pool->timers);
+  return code;
 }
 
 void keel__pool_start(keel__pool *pool, keel__time now) {

@@ -108,7 +108,7 @@ bool keel__plan_answered(keel__conn *conn, keel__request *request, const keel__f
   keel__lru_entry *entry = keel__lru_find(&conn->prepared, plan.statement);
   bool prepared = plan.parse && (!failure || failure->prepared);
   if (prepared && entry) entry->confirmed = true;
-  if (!failure) return false;
+  if (!failure || failure->nested) return false;
   if (plan.parse && !prepared) return parse_failed(conn, request, entry, failure);
   return !plan.parse && run_failed(conn, request, entry, failure);
 }

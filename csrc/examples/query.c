@@ -25,7 +25,8 @@ static void print_rows(const keel_event *event) {
     for (uint32_t column = 0; column < keel_rows_columns(event); column++) {
       uint32_t length = 0;
       const char *value = keel_rows_value(event, row, column, &length);
-      printf("%s%.*s", column == 0 ? "" : "\t", value == NULL ? 4 : (int)length, value == NULL ? "NULL" : value);
+      printf("%s%.*s", column == 0 ? "" : "\t", value == NULL ? 4 : (int)length,
+             value == NULL ? "NULL" : value);
     }
     printf("\n");
   }

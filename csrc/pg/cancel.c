@@ -5,7 +5,7 @@
 struct keel__cancel {
   uv_work_t work; /* first: the callbacks get it */
   keel__io *io;
-  PGcancel *how;  /* a copy of what is needed, so that the connection may go */
+  PGcancel *how;          /* a copy of what is needed, so that the connection may go */
   keel__cancel_done done; /* NULL: orphaned */
   void *data;
 };
@@ -42,4 +42,6 @@ keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done don
   return NULL;
 }
 
-void keel__cancel_orphan(keel__cancel *cancel) { cancel->done = NULL; }
+void keel__cancel_orphan(keel__cancel *cancel) {
+  cancel->done = NULL;
+}

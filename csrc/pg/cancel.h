@@ -12,7 +12,8 @@ typedef struct keel__cancel keel__cancel;
 typedef void (*keel__cancel_done)(void *data);
 
 /* Begins. NULL: it could not, and the callback will not come. */
-KEEL_MUST_CHECK keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done done, void *data);
+KEEL_MUST_CHECK keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done done,
+                                                 void *data);
 /* The callback will not come. The cancel itself goes on, and frees itself. */
 void keel__cancel_orphan(keel__cancel *cancel);
 

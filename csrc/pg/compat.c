@@ -32,4 +32,6 @@ bool keel__pq_can_close(void) {
   return send_close_prepared != NULL;
 }
 
-int keel__pq_close(PGconn *pg, const char *name) { return send_close_prepared(pg, name); }
+int keel__pq_close(PGconn *pg, const char *name) {
+  return send_close_prepared(pg, name);
+}

@@ -15,6 +15,7 @@ void keel__connect_failed(keel__wire *wire, const keel__detail *detail) {
   if (wire->stage == KEEL__STAGE_DEAD) return;
   /* libpq may have closed the socket, and its number may be another's soon. */
   keel__wire_unwatch(wire);
+  keel__connect_end_share(wire);
   keel__failure failure = keel__failure_with(KEEL_CONNECT_FAILED, KEEL_NOT_SENT, detail);
   bool was_open = wire->stage == KEEL__STAGE_OPEN;
   keel__wire_set_stage(wire, KEEL__STAGE_DEAD);
@@ -41,6 +42,67 @@ static void failed_in_libpq(keel__wire *wire) {
   keel__connect_failed(wire, &detail);
 }
 
+/* ---------------------------------------------------------------- several addresses */
+
+static void connect_start(keel__wire *wire);
+
+static void on_share_closed(uv_handle_t *handle) {
+  keel__free(handle);
+}
+
+void keel__connect_end_share(keel__wire *wire) {
+  if (wire->share == NULL) return;
+  uv_close((uv_handle_t *)wire->share, on_share_closed);
+  wire->share = NULL;
+}
+
+static bool is_same(const char *text, const char *other) {
+  return strcmp(text, other == NULL ? "" : other) == 0;
+}
+
+/* Which address libpq is at, or -1. A name may stand for several addresses, an address for several ports. */
+static int current_address(const keel__wire *wire) {
+  const char *host = PQhost(wire->pg), *hostaddr = PQhostaddr(wire->pg), *port = PQport(wire->pg);
+  for (int i = 0; i < wire->addresses.count; i++) {
+    const keel__address *address = &wire->addresses.items[i];
+    bool same_host =
+        address->hostaddr[0] != 0 ? is_same(address->hostaddr, hostaddr) : is_same(address->host, host);
+    if (same_host && (address->port[0] == 0 || is_same(address->port, port))) return i;
+  }
+  return -1;
+}
+
+/* libpq goes on to the next address when one refuses, but would wait for ever for one that is silent. */
+static void on_share_over(uv_timer_t *timer) {
+  keel__wire *wire = timer->data;
+  keel__connect_end_share(wire);
+  if (wire->stage != KEEL__STAGE_CONNECTING || wire->address < 0 || wire->addresses.count < 2) return;
+  keel__wire_unwatch(wire);
+  PQfinish(wire->pg);
+  wire->pg = NULL;
+  keel__addresses_drop(&wire->addresses, wire->address);
+  connect_start(wire);
+}
+
+/* Each address has an equal part of the time that is left, if it is limited at all. */
+static void share_time(keel__wire *wire) {
+  keel__time limit = wire->conn->pool->config.connect_timeout, now = keel__now();
+  keel__time end = keel__time_after(wire->conn->open_started, limit);
+  int address = current_address(wire);
+  if (limit == KEEL__NEVER || address == wire->address) return;
+  wire->address = address;
+  keel__connect_end_share(wire);
+  /* The last one may take what is left; then the core's own limit ends the attempt. */
+  int left = wire->addresses.count - address;
+  if (address < 0 || left < 2 || end <= now) return;
+  wire->share = keel__alloc(sizeof *wire->share);
+  if (wire->share == NULL) return;
+  uv_timer_init(wire->target->io->loop, wire->share);
+  wire->share->data = wire;
+  uv_update_time(wire->target->io->loop);
+  uv_timer_start(wire->share, on_share_over, (end - now) / 1000 / (keel__time)left + 1, 0);
+}
+
 /* ---------------------------------------------------------------- connecting */
 
 #define EXTRAS 8
@@ -58,15 +120,15 @@ static void add_argument(keel__arguments *arguments, const char *keyword, const 
   arguments->values[arguments->count++] = value;
 }
 
-static PGconn *start(keel__wire *wire) {
+static PGconn *start_with(const keel__wire *wire, char *const lists[3]) {
   const keel__target *target = wire->target;
   keel__arguments arguments = {0};
   for (int i = 0; i < target->params.count; i++) {
     add_argument(&arguments, target->params.keywords[i], target->params.values[i]);
   }
-  add_argument(&arguments, "host", wire->addresses.hosts);
-  add_argument(&arguments, "hostaddr", wire->addresses.hostaddrs);
-  add_argument(&arguments, "port", wire->addresses.ports);
+  add_argument(&arguments, "host", lists[0]);
+  add_argument(&arguments, "hostaddr", lists[1]);
+  add_argument(&arguments, "port", lists[2]);
   add_argument(&arguments, "password", wire->password);
   add_argument(&arguments, "sslrootcert", target->ca.path);
   add_argument(&arguments, "sslcert", target->cert.path);
@@ -74,8 +136,15 @@ static PGconn *start(keel__wire *wire) {
   return PQconnectStartParams(arguments.keywords, arguments.values, 0);
 }
 
+static PGconn *start(const keel__wire *wire) {
+  char *lists[3];
+  PGconn *pg = keel__addresses_join(&wire->addresses, lists) ? start_with(wire, lists) : NULL;
+  for (int i = 0; i < 3; i++) keel__free(lists[i]);
+  return pg;
+}
+
 static void connect_start(keel__wire *wire) {
-  progress(wire, KEEL__STAGE_CONNECTING, KEEL__CONN_CONNECTING);
+  wire->address = -1;
   wire->pg = start(wire);
   if (wire->pg == NULL) {
     failed_because(wire, "out of memory");
@@ -88,6 +157,7 @@ static void connect_start(keel__wire *wire) {
     failed_in_libpq(wire);
   } else {
     keel__wire_watch(wire, UV_WRITABLE);
+    share_time(wire);
   }
 }
 
@@ -99,6 +169,7 @@ static void on_addresses(void *data, keel__addresses *addresses, const keel__det
     return;
   }
   wire->addresses = *addresses;
+  progress(wire, KEEL__STAGE_CONNECTING, KEEL__CONN_CONNECTING);
   connect_start(wire);
 }
 
@@ -141,6 +212,11 @@ void keel__wire_password(keel__wire *wire, const char *password, const char *fai
 /* ---------------------------------------------------------------- session */
 
 static void opened(keel__wire *wire) {
+  wire->announcement = keel__wire_announcement(wire);
+  if (wire->announcement == NULL) {
+    failed_because(wire, "out of memory");
+    return;
+  }
   PQsetErrorVerbosity(wire->pg, PQERRORS_DEFAULT);
   wire->pipeline = PQenterPipelineMode(wire->pg) == 1;
   keel__wire_set_stage(wire, KEEL__STAGE_OPEN);
@@ -154,11 +230,12 @@ static void opened(keel__wire *wire) {
 static bool send_settings(keel__wire *wire) {
   const keel__params *session = &wire->target->session;
   const char *values[2 * KEEL__PARAMS_MAX];
-  char text[KEEL__PARAMS_MAX * 32];
+  char text[KEEL__PARAMS_MAX * 40];
   size_t used = 0;
+  int count = 0;
   for (int i = 0; i < session->count; i++) {
-    values[2 * i] = session->keywords[i];
-    values[2 * i + 1] = session->values[i];
+    values[count++] = session->keywords[i];
+    values[count++] = session->values[i];
     used += (size_t)snprintf(text + used, sizeof text - used, "%s set_config($%d, $%d, false)",
                              i == 0 ? "SELECT" : ",", 2 * i + 1, 2 * i + 2);
   }
@@ -227,11 +304,14 @@ void keel__connect_step(keel__wire *wire) {
   switch (PQconnectPoll(wire->pg)) {
     case PGRES_POLLING_READING:
       keel__wire_watch(wire, UV_READABLE);
+      share_time(wire);
       break;
     case PGRES_POLLING_WRITING:
       keel__wire_watch(wire, UV_WRITABLE);
+      share_time(wire);
       break;
     case PGRES_POLLING_OK:
+      keel__connect_end_share(wire);
       begin_session(wire);
       break;
     default:

@@ -18,7 +18,9 @@ static char *copy_text(const char *text) {
   return copy;
 }
 
-void keel__params_init(keel__params *params) { memset(params, 0, sizeof *params); }
+void keel__params_init(keel__params *params) {
+  memset(params, 0, sizeof *params);
+}
 
 void keel__params_destroy(keel__params *params) {
   for (int i = 0; i < params->count; i++) {
@@ -73,7 +75,7 @@ static void params_remove(keel__params *params, const char *keyword) {
 /* ---------------------------------------------------------------- reasons */
 
 __attribute__((format(printf, 3, 4))) static keel_code bad(keel_reason *reason, const char *option,
-                                                          const char *format, ...) {
+                                                           const char *format, ...) {
   va_list args;
   va_start(args, format);
   snprintf(reason->option, sizeof reason->option, "%s", option);
@@ -173,7 +175,8 @@ static keel_code add_pairs(keel__params *params, const char *const *keywords, co
   if (keywords == NULL || values == NULL) return KEEL_OK;
   for (int i = 0; keywords[i] != NULL; i++) {
     if (values[i] == NULL) continue;
-    if (!is_known(keywords[i])) return bad(reason, keywords[i], "libpq does not know the option \"%s\"", keywords[i]);
+    if (!is_known(keywords[i]))
+      return bad(reason, keywords[i], "libpq does not know the option \"%s\"", keywords[i]);
     if (keel__params_set(params, keywords[i], values[i]) != KEEL_OK) return no_memory(reason);
   }
   return KEEL_OK;
@@ -255,8 +258,8 @@ static keel_code check_ports(const keel__params *params, const keel__params *giv
     size_t length = strcspn(ports, ",");
     snprintf(one, sizeof one, "%.*s", (int)length, ports);
     if (length >= sizeof one || (length > 0 && !is_number(one, 1, 65535))) {
-      return bad(reason, "port", "port%s is \"%s\"; accepted are 1 to 65535", source(given, "port", from, sizeof from),
-                 one);
+      return bad(reason, "port", "port%s is \"%s\"; accepted are 1 to 65535",
+                 source(given, "port", from, sizeof from), one);
     }
     ports += length + (ports[length] == ',');
   }
@@ -325,7 +328,9 @@ static void option_in(const char *message, char *name, size_t size) {
   PQconninfoOption *defaults = PQconndefaults();
   for (PQconninfoOption *option = defaults; option != NULL && option->keyword != NULL; option++) {
     const char *at = strstr(message, option->keyword);
-    if (at == NULL || (first != NULL && (at > first || (at == first && strlen(option->keyword) < strlen(name))))) continue;
+    if (at == NULL ||
+        (first != NULL && (at > first || (at == first && strlen(option->keyword) < strlen(name)))))
+      continue;
     first = at;
     snprintf(name, size, "%s", option->keyword);
   }

@@ -12,7 +12,9 @@
 
 #include <string.h>
 
-void keel__detail_clear(keel__detail *detail) { detail->count = 0; }
+void keel__detail_clear(keel__detail *detail) {
+  detail->count = 0;
+}
 
 void keel__detail_add_part(keel__detail *detail, char letter, const char *text, size_t length) {
   if (text == NULL || detail->count == KEEL__DETAIL_FIELDS) return;
@@ -135,12 +137,24 @@ static const struct {
   int number;
   const char *name;
 } ERRNOS[] = {
-    {ECONNREFUSED, "ECONNREFUSED"}, {ECONNRESET, "ECONNRESET"},       {ETIMEDOUT, "ETIMEDOUT"},
-    {EHOSTUNREACH, "EHOSTUNREACH"}, {ENETUNREACH, "ENETUNREACH"},     {ENOENT, "ENOENT"},
-    {EACCES, "EACCES"},             {EPIPE, "EPIPE"},                 {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-    {ECONNABORTED, "ECONNABORTED"}, {ENETDOWN, "ENETDOWN"},           {EHOSTDOWN, "EHOSTDOWN"},
-    {EMFILE, "EMFILE"},             {ENFILE, "ENFILE"},               {EPERM, "EPERM"},
-    {ENOTSOCK, "ENOTSOCK"},         {EAFNOSUPPORT, "EAFNOSUPPORT"},   {EAGAIN, "EAGAIN"},
+    {ECONNREFUSED, "ECONNREFUSED"},
+    {ECONNRESET, "ECONNRESET"},
+    {ETIMEDOUT, "ETIMEDOUT"},
+    {EHOSTUNREACH, "EHOSTUNREACH"},
+    {ENETUNREACH, "ENETUNREACH"},
+    {ENOENT, "ENOENT"},
+    {EACCES, "EACCES"},
+    {EPIPE, "EPIPE"},
+    {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+    {ECONNABORTED, "ECONNABORTED"},
+    {ENETDOWN, "ENETDOWN"},
+    {EHOSTDOWN, "EHOSTDOWN"},
+    {EMFILE, "EMFILE"},
+    {ENFILE, "ENFILE"},
+    {EPERM, "EPERM"},
+    {ENOTSOCK, "ENOTSOCK"},
+    {EAFNOSUPPORT, "EAFNOSUPPORT"},
+    {EAGAIN, "EAGAIN"},
 };
 
 /* memmem is not in POSIX. */
@@ -191,14 +205,14 @@ void keel__event_put_report(keel_event *event, const keel__report *report, const
   event->words[KEEL__E_CODE] = (int32_t)report->code;
   event->words[KEEL__E_OUTCOME] = (int32_t)report->outcome;
   event->words[KEEL__E_ATTEMPTS] = (int32_t)report->attempts;
-  event->words[KEEL__E_STATUS] = report->status;
+  event->words[KEEL__E_STATUS] = (unsigned char)report->status;
   event->words[KEEL__E_FIELDS] = (int32_t)fields;
   event->words[KEEL__E_TEXT_BYTES] = (int32_t)text_bytes(detail);
   int32_t *entry = event->words + KEEL__E_BODY;
-  char *text = (char *)(entry + fields * 2);
+  char *text = (char *)(entry + (size_t)fields * 2);
   for (uint32_t i = 0; i < fields; i++) {
     uint32_t length = detail->field[i].length;
-    *entry++ = detail->field[i].letter;
+    *entry++ = (unsigned char)detail->field[i].letter;
     *entry++ = (int32_t)length;
     memcpy(text, detail->field[i].text, length);
     text[length] = 0;

@@ -27,7 +27,9 @@ void keel__event_reset(keel_event *event, keel_event_kind kind, size_t body) {
   event->words[KEEL__B_KIND] = (int32_t)kind;
 }
 
-void keel__event_set_tag(keel_event *event, uint64_t tag) { keel__event_put_u64(event, KEEL__B_TAG, tag); }
+void keel__event_set_tag(keel_event *event, uint64_t tag) {
+  keel__event_put_u64(event, KEEL__B_TAG, tag);
+}
 
 void keel__event_set_origin(keel_event *event, uint32_t pool, uint32_t connection, uint64_t lease) {
   event->words[KEEL__B_POOL] = (int32_t)pool;

@@ -39,7 +39,9 @@ static inline uint64_t keel__event_u64(const keel_event *event, int word) {
 }
 
 /* Bytes of the body up to `word`, for sizing. */
-static inline size_t keel__body_bytes(size_t word) { return (word - KEEL__B_BODY) * sizeof(int32_t); }
+static inline size_t keel__body_bytes(size_t word) {
+  return (word - KEEL__B_BODY) * sizeof(int32_t);
+}
 
 /* NAME = value pairs and small events whose body is one or two texts. */
 keel_event *keel__event_complete(const char *tag);

@@ -18,15 +18,15 @@ static void statement_name(const keel__wire *wire, uint32_t number, char *name) 
 
 /* ---------------------------------------------------------------- writing */
 
-/* True when libpq is in the mode that the item needs. */
+/* True when libpq is in the mode that the item needs; to change it, nothing may be in flight. */
 static bool enter_mode(keel__wire *wire, const keel__item *item) {
-  if (!item->plain) {
-    if (!wire->pipeline) wire->pipeline = wire->head == item && PQenterPipelineMode(wire->pg) == 1;
-    return wire->pipeline;
-  }
+  if (!item->plain && wire->pipeline) return true;
   if (wire->head != item) return false;
-  if (wire->pipeline) wire->pipeline = PQexitPipelineMode(wire->pg) != 1;
-  return !wire->pipeline;
+  if (item->plain == !wire->pipeline) return true;
+  bool changed = (item->plain ? PQexitPipelineMode(wire->pg) : PQenterPipelineMode(wire->pg)) == 1;
+  wire->pipeline = changed ? !item->plain : wire->pipeline;
+  if (!changed) keel__exchange_lost(wire);
+  return changed;
 }
 
 static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
@@ -49,14 +49,14 @@ static bool send_prepared(keel__wire *wire, keel__query *query) {
   }
   query->item.parsing = query->core.plan.parse;
   if (query->item.parsing && PQsendPrepare(wire->pg, name, query->text, 0, NULL) != 1) return false;
-  return PQsendQueryPrepared(wire->pg, name, (int)query->param_count, query->params, query->lengths, query->formats,
-                             (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
+  return PQsendQueryPrepared(wire->pg, name, (int)query->param_count, query->params, query->lengths,
+                             query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
 static bool send_extended(keel__wire *wire, keel__query *query) {
   if (query->core.plan.statement != 0) return send_prepared(wire, query);
-  return PQsendQueryParams(wire->pg, query->text, (int)query->param_count, NULL, query->params, query->lengths,
-                           query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
+  return PQsendQueryParams(wire->pg, query->text, (int)query->param_count, NULL, query->params,
+                           query->lengths, query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
 /* libpq ends a text at a NUL byte and would lose the rest without a word. The server refuses such a text, and so that this
@@ -78,7 +78,8 @@ static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
   item->evicting = item->evict_synced = item->parsing = false;
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
-  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
+         keel__pq_sync(wire->pg) == 1;
 }
 
 static keel__phase first_phase(const keel__item *item) {
@@ -103,9 +104,12 @@ void keel__exchange_write(keel__wire *wire) {
     /* Until a plain one has ended nothing else may follow it. */
     if (item->plain) break;
   }
+  if (wire->stage != KEEL__STAGE_OPEN) return;
   int left = PQflush(wire->pg);
   if (left < 0) {
+    /* The server may have said why. */
     keel__exchange_read(wire);
+    keel__exchange_lost(wire);
   } else {
     keel__wire_watch(wire, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
   }
@@ -130,21 +134,29 @@ static void answered(keel__wire *wire, const keel__failure *failure) {
   keel__wire_unlock(wire);
 }
 
-static void query_failed(keel__wire *wire, const PGresult *error) {
+/* An ordinary error leaves no trace, unless a COMMIT came before it: one of several statements, or within a procedure. */
+static bool may_have_committed(const keel__wire *wire, const keel__query *query,
+                               const keel__failure *failure) {
+  if (wire->committed) return true;
+  return failure->nested && wire->conn->status == 'I' && keel__query_may_commit_within(query);
+}
+
+static void query_failed(keel__wire *wire, const keel__query *query, const PGresult *error) {
   keel__detail detail;
   keel__detail_from_result(&detail, error);
   if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
   keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
   failure.prepared = wire->prepared;
-  if (wire->committed) failure.outcome = KEEL_OUTCOME_UNKNOWN;
+  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL;
+  if (may_have_committed(wire, query, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   answered(wire, &failure);
 }
 
-static void query_ended(keel__wire *wire, const PGresult *error) {
+static void query_ended(keel__wire *wire, const keel__query *query, const PGresult *error) {
   keel__failure failure = keel__failure_with(KEEL_NO_MEMORY, KEEL_OUTCOME_UNKNOWN, NULL);
   failure.prepared = wire->prepared;
   if (error != NULL) {
-    query_failed(wire, error);
+    query_failed(wire, query, error);
   } else if (wire->short_of_memory) {
     answered(wire, &failure);
   } else {
@@ -167,7 +179,7 @@ static void end_head(keel__wire *wire) {
   if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else {
-    query_ended(wire, error);
+    query_ended(wire, keel__query_of(item), error);
   }
   PQclear(error);
   wire->prepared = wire->committed = wire->short_of_memory = false;
@@ -186,7 +198,8 @@ static void next_phase(keel__wire *wire) {
 static void on_separator(keel__wire *wire) {
   if (wire->head->plain) {
     end_head(wire);
-  } else if (wire->phase == KEEL__PHASE_PARSE || (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
+  } else if (wire->phase == KEEL__PHASE_PARSE ||
+             (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
     next_phase(wire);
   }
 }
@@ -284,7 +297,8 @@ void keel__exchange_read(keel__wire *wire) {
 /* The server's own last words, where it had any, say more than libpq's "closed unexpectedly". */
 static void describe_loss(keel__wire *wire, keel__detail *detail) {
   keel__detail_clear(detail);
-  if (wire->error != NULL && keel__result_is_fatal(wire->error)) keel__detail_from_result(detail, wire->error);
+  if (wire->error != NULL && keel__result_is_fatal(wire->error))
+    keel__detail_from_result(detail, wire->error);
   if (detail->count == 0 && wire->last_words != NULL) *detail = *wire->last_words;
   if (detail->count == 0) keel__detail_from_startup(detail, PQerrorMessage(wire->pg));
 }

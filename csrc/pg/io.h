@@ -31,13 +31,16 @@ typedef struct keel__target {
   keel__io *io;
   uint32_t pool_id;
   bool announce;
-  bool starved;    /* a connection had to be given up for want of memory; see keel__target_run */
-  uint64_t prefix; /* in the names of prepared statements, so that two processes behind one pooler never share one */
+  bool starved; /* a connection had to be given up for want of memory; see keel__target_run */
+  uint64_t
+      prefix; /* in the names of prepared statements, so that two processes behind one pooler never share one */
   keel__params params;
   keel__params session; /* settings to apply */
   keel__secret ca, cert, key;
 } keel__target;
 
-static inline keel__time keel__now(void) { return uv_hrtime() / 1000; }
+static inline keel__time keel__now(void) {
+  return uv_hrtime() / 1000;
+}
 
 #endif

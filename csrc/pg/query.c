@@ -1,6 +1,7 @@
 #include "query.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "../core/alloc.h"
 
@@ -70,6 +71,15 @@ keel__query *keel__query_new(const keel_request *request) {
   query->formats = query->lengths + count;
   copy_texts(query, request, (char *)(query->formats + count));
   return query;
+}
+
+bool keel__query_may_commit_within(const keel__query *query) {
+  const char *text = query->text + strspn(query->text, " \t\r\n\f\v");
+  bool commented = *text == '-' || *text == '/';
+  if (strncasecmp(text, "CALL", 4) == 0) return true;
+  if (strncasecmp(text, "DO", 2) != 0 && !commented) return false;
+  /* Every language spells it so (COMMIT, spi_commit, plpy.commit), and no block can commit by a text that it puts together. */
+  return strcasestr(text, "commit") != NULL || strcasestr(text, "call") != NULL;
 }
 
 void keel__query_free(keel__query *query) {

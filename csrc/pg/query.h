@@ -14,7 +14,7 @@ typedef struct keel__item {
   bool is_reset; /* a ROLLBACK of the pool's own; else a keel__query */
   bool plain;    /* not to be mixed with others in a pipeline: the simple protocol, COPY */
   bool sent;
-  bool evicting; /* an answer for the closing of another statement comes first ... */
+  bool evicting;     /* an answer for the closing of another statement comes first ... */
   bool evict_synced; /* ... with a Sync of its own */
   bool parsing;      /* then one for the preparation */
   bool copying;      /* COPY OUT data comes in between */
@@ -36,10 +36,14 @@ typedef struct keel__query {
   bool has_nul; /* in its text or a text parameter, where PostgreSQL has no place for it */
 } keel__query;
 
-static inline keel__query *keel__query_of(keel__item *item) { return KEEL__OF(keel__query, item, item); }
+static inline keel__query *keel__query_of(keel__item *item) {
+  return KEEL__OF(keel__query, item, item);
+}
 
 /* Copies a request. NULL: no memory. Any thread. */
 KEEL_MUST_CHECK keel__query *keel__query_new(const keel_request *request);
+/* CALL, or a DO whose block commits or calls: these may commit on the way to an error. True when in doubt. */
+bool keel__query_may_commit_within(const keel__query *query);
 void keel__query_free(keel__query *query);
 
 #endif

@@ -27,13 +27,6 @@ struct keel__lookup {
   keel__name names[];
 };
 
-void keel__addresses_destroy(keel__addresses *addresses) {
-  keel__free(addresses->hosts);
-  keel__free(addresses->hostaddrs);
-  keel__free(addresses->ports);
-  memset(addresses, 0, sizeof *addresses);
-}
-
 static void free_lookup(keel__lookup *lookup) {
   for (int i = 0; i < lookup->count; i++) uv_freeaddrinfo(lookup->names[i].found);
   keel__free(lookup->text);
@@ -99,50 +92,35 @@ static keel__lookup *new_lookup(const keel__params *params) {
 /* A socket's directory, nothing at all (libpq's default), or an address: there is nothing to look up. */
 static bool is_settled(const keel__name *name) {
   unsigned char scratch[sizeof(struct in6_addr)];
-  if (name->hostaddr[0] != 0 || name->host[0] == 0 || name->host[0] == '/' || name->host[0] == '@') return true;
+  if (name->hostaddr[0] != 0 || name->host[0] == 0 || name->host[0] == '/' || name->host[0] == '@')
+    return true;
   return inet_pton(AF_INET, name->host, scratch) == 1 || inet_pton(AF_INET6, name->host, scratch) == 1;
 }
 
 /* ---------------------------------------------------------------- the outcome */
 
-typedef struct keel__joined {
-  char *text;
-  size_t used, size;
-  bool failed;
-} keel__joined;
-
-static void join(keel__joined *joined, bool first, const char *entry) {
-  size_t length = strlen(entry), needed = joined->used + length + 2;
-  if (needed > joined->size) {
-    char *larger = keel__realloc(joined->text, needed * 2);
-    joined->failed = joined->failed || larger == NULL;
-    if (larger == NULL) return;
-    joined->text = larger;
-    joined->size = needed * 2;
+static void add_entry(keel__addresses *addresses, const keel__name *name, const char *hostaddr,
+                      bool *failed) {
+  keel__address address = {0};
+  if (!*failed) *failed = !keel__address_fill(&address, name->host, hostaddr, name->port);
+  keel__address *larger = NULL;
+  if (!*failed) larger = keel__realloc(addresses->items, ((size_t)addresses->count + 1) * sizeof *larger);
+  if (larger == NULL) {
+    *failed = true;
+    keel__address_clear(&address);
+    return;
   }
-  if (!first) joined->text[joined->used++] = ',';
-  memcpy(joined->text + joined->used, entry, length + 1);
-  joined->used += length;
+  addresses->items = larger;
+  addresses->items[addresses->count++] = address;
 }
 
-typedef struct keel__lists {
-  keel__joined hosts, hostaddrs, ports;
-  int count;
-} keel__lists;
-
-static void add_entry(keel__lists *lists, const keel__name *name, const char *hostaddr) {
-  bool first = lists->count++ == 0;
-  join(&lists->hosts, first, name->host);
-  join(&lists->hostaddrs, first, hostaddr);
-  join(&lists->ports, first, name->port);
-}
-
-static void add_found(keel__lists *lists, const keel__name *name) {
+static void add_found(keel__addresses *addresses, const keel__name *name, bool *failed) {
   for (const struct addrinfo *at = name->found; at != NULL; at = at->ai_next) {
     char address[INET6_ADDRSTRLEN + 32];
     /* Unlike inet_ntop, this keeps the zone of a link-local address. */
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0) continue;
-    add_entry(lists, name, address);
+    if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
+      continue;
+    add_entry(addresses, name, address, failed);
   }
 }
 
@@ -161,27 +139,26 @@ static void add_failure(keel__detail *detail, const keel__lookup *lookup, char *
 
 /* Names that cannot be resolved are left out as long as there is another to go to. */
 static void report(keel__lookup *lookup) {
-  keel__lists lists = {0};
+  keel__addresses addresses = {0};
+  bool failed = false;
   for (int i = 0; i < lookup->count; i++) {
     const keel__name *name = &lookup->names[i];
     if (is_settled(name)) {
-      add_entry(&lists, name, name->hostaddr);
+      add_entry(&addresses, name, name->hostaddr, &failed);
     } else if (name->status == 0) {
-      add_found(&lists, name);
+      add_found(&addresses, name, &failed);
     }
   }
-  keel__addresses addresses = {lists.count, lists.hosts.text, lists.hostaddrs.text, lists.ports.text};
-  keel__detail detail;
-  char message[512];
-  bool no_memory = lists.hosts.failed || lists.hostaddrs.failed || lists.ports.failed;
-  if (lists.count > 0 && !no_memory) {
+  if (addresses.count > 0 && !failed) {
     lookup->done(lookup->data, &addresses, NULL);
     return;
   }
+  keel__detail detail;
+  char message[512] = "out of memory";
   keel__addresses_destroy(&addresses);
   keel__detail_clear(&detail);
-  if (no_memory) {
-    keel__detail_add(&detail, 'M', "out of memory");
+  if (failed) {
+    keel__detail_add(&detail, 'M', message);
   } else {
     add_failure(&detail, lookup, message, sizeof message);
   }
@@ -203,7 +180,9 @@ static void on_name(uv_getaddrinfo_t *request, int status, struct addrinfo *foun
   if (--lookup->pending == 0) finish(lookup);
 }
 
-static void on_closed(uv_handle_t *handle) { keel__free(handle); }
+static void on_closed(uv_handle_t *handle) {
+  keel__free(handle);
+}
 
 static void on_later(uv_timer_t *timer) {
   keel__lookup *lookup = timer->data;
@@ -224,7 +203,8 @@ static void start_name(keel__io *io, keel__name *name) {
   }
 }
 
-keel__lookup *keel__lookup_start(keel__io *io, const keel__params *params, keel__lookup_done done, void *data) {
+keel__lookup *keel__lookup_start(keel__io *io, const keel__params *params, keel__lookup_done done,
+                                 void *data) {
   keel__lookup *lookup = new_lookup(params);
   if (lookup == NULL) return NULL;
   lookup->io = io;

@@ -75,8 +75,8 @@ bool keel__result_is_fatal(const PGresult *result) {
   return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
-void keel__result_notice(void *data, const PGresult *result) {
-  keel__wire *wire = data;
+void keel__result_notice(void *wire_data, const PGresult *result) {
+  keel__wire *wire = wire_data;
   keel__detail detail;
   keel__detail_from_result(&detail, result);
   /* libpq's own warnings have no fields. */

@@ -2,7 +2,6 @@
 
 #include "../core/alloc.h"
 
-
 #include <string.h>
 
 typedef struct keel__cell {
@@ -63,7 +62,9 @@ bool keel__text_is_ascii(const char *text, size_t length) {
   return (seen & 0x8080808080808080u) == 0 && (rest & 0x80) == 0;
 }
 
-static bool is_tail(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+static bool is_tail(unsigned char byte) {
+  return (byte & 0xc0) == 0x80;
+}
 
 /* Bytes of the well-formed sequence of two to four bytes that begins at `s` (Unicode, table 3-7), or 0. */
 static size_t sequence(const unsigned char *s, size_t left) {

@@ -18,7 +18,9 @@ void keel__secret_init(keel__secret *secret) {
 }
 
 /* True when another open() of the path gives the same file: /proc may be missing or locked. */
-static int path_works(const keel__secret *secret) { return access(secret->path, R_OK) == 0; }
+static int path_works(const keel__secret *secret) {
+  return access(secret->path, R_OK) == 0;
+}
 
 static int open_anonymous(keel__secret *secret) {
 #ifdef MFD_CLOEXEC

@@ -5,7 +5,9 @@
 
 #include "../core/alloc.h"
 
-void keel__wire_set_stage(keel__wire *wire, keel__stage stage) { wire->stage = stage; }
+void keel__wire_set_stage(keel__wire *wire, keel__stage stage) {
+  wire->stage = stage;
+}
 
 void keel__wire_want(keel__wire *wire, unsigned wants) {
   wire->wants |= wants;
@@ -22,7 +24,9 @@ void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag) {
 
 /* ---------------------------------------------------------------- watching the socket */
 
-static void on_closed(uv_handle_t *handle) { keel__free(handle); }
+static void on_closed(uv_handle_t *handle) {
+  keel__free(handle);
+}
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
   keel__wire *wire = poll->data;
@@ -89,6 +93,7 @@ void keel__wire_open(keel__target *target, keel__conn *conn) {
   wire->conn = conn;
   wire->target = target;
   wire->tail = &wire->head;
+  wire->address = -1;
   wire->reset.is_reset = true;
   keel__wire_want(wire, KEEL__WANT_OPEN);
 }
@@ -112,7 +117,9 @@ void keel__wire_reset(keel__conn *conn) {
   push(wire, &wire->reset);
 }
 
-void keel__wire_cancel(keel__conn *conn) { keel__wire_want(conn->io, KEEL__WANT_CANCEL); }
+void keel__wire_cancel(keel__conn *conn) {
+  keel__wire_want(conn->io, KEEL__WANT_CANCEL);
+}
 
 void keel__wire_close(keel__conn *conn) {
   keel__wire *wire = conn->io;
@@ -156,9 +163,11 @@ void keel__wire_destroy(keel__wire *wire) {
   if (wire->cancel != NULL) keel__cancel_orphan(wire->cancel);
   /* Before libpq closes the socket, or the loop would watch a number that the next socket may get. */
   keel__wire_unwatch(wire);
+  keel__connect_end_share(wire);
   PQclear(wire->error);
   PQfinish(wire->pg);
   keel__addresses_destroy(&wire->addresses);
+  keel__free(wire->announcement);
   keel__free(wire->last_words);
   keel__free(wire->password);
   keel__free(wire);
@@ -217,4 +226,53 @@ keel__peer keel__wire_peer(const keel__wire *wire) {
       .encrypted = PQsslInUse(wire->pg),
       .host = host == NULL ? "" : host,
   };
+}
+
+/* ---------------------------------------------------------------- announcing */
+
+/* What libpq remembers of the server's reports; there is no way to ask it for all. */
+static const char *const PARAMETERS[] = {
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "server_encoding",
+    "server_version",
+    "TimeZone",
+    "session_authorization",
+    "standard_conforming_strings",
+    "search_path",
+    "default_transaction_read_only",
+};
+
+static size_t put_parameters(const keel__wire *wire, char *to, size_t size) {
+  size_t used = 0;
+  for (size_t i = 0; i < sizeof PARAMETERS / sizeof PARAMETERS[0]; i++) {
+    const char *value = PQparameterStatus(wire->pg, PARAMETERS[i]);
+    if (value == NULL) continue;
+    size_t name_size = strlen(PARAMETERS[i]) + 1, value_size = strlen(value) + 1;
+    if (used + name_size + value_size > size) break;
+    memcpy(to + used, PARAMETERS[i], name_size);
+    memcpy(to + used + name_size, value, value_size);
+    used += name_size + value_size;
+  }
+  return used;
+}
+
+keel_event *keel__wire_announcement(const keel__wire *wire) {
+  char parameters[2048];
+  keel__peer peer = keel__wire_peer(wire);
+  size_t bytes = put_parameters(wire, parameters, sizeof parameters);
+  keel_event *event = keel__event_new(KEEL_EV_OPENED, keel__peer_bytes(&peer, bytes));
+  if (event != NULL) keel__event_put_peer(event, &peer, parameters, bytes);
+  return event;
+}
+
+keel_event *keel__wire_take_announcement(keel__wire *wire) {
+  keel_event *event = wire->announcement;
+  wire->announcement = NULL;
+  return event;
 }

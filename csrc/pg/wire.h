@@ -44,18 +44,21 @@ typedef struct keel__wire {
   int fd, events; /* what `poll` watches */
   keel__lookup *lookup;
   keel__addresses addresses;
-  char *password; /* the owner's answer, until it is used */
+  int address;       /* the index of the one that libpq tries; -1: none yet */
+  uv_timer_t *share; /* bounds the time of one address out of several; see connect.c */
+  char *password;    /* the owner's answer, until it is used */
   keel__cancel *cancel;
   keel__item *head, *unsent; /* what is to be answered, in order; the first of it that is not on the wire */
   keel__item **tail;
-  keel__phase phase; /* of the head's answers */
-  bool pipeline;     /* libpq's mode */
-  bool prepared;     /* the server has taken the head's Parse */
-  bool committed;    /* the head is several statements, and a transaction has ended well within them */
-  bool short_of_memory; /* a part of the head's result is lost */
-  PGresult *error;   /* the head's */
+  keel__phase phase;        /* of the head's answers */
+  bool pipeline;            /* libpq's mode */
+  bool prepared;            /* the server has taken the head's Parse */
+  bool committed;           /* the head is several statements, and a transaction has ended well within them */
+  bool short_of_memory;     /* a part of the head's result is lost */
+  PGresult *error;          /* the head's */
   keel__detail *last_words; /* the server's FATAL while nothing was in flight */
   keel__item reset;
+  keel_event *announcement; /* KEEL_EV_OPENED, made before the core can be told: a lease may depend on it */
 } keel__wire;
 
 void keel__wire_set_stage(keel__wire *wire, keel__stage stage);
@@ -80,11 +83,17 @@ void keel__wire_destroy(keel__wire *wire);
 /* For KEEL_EV_LEASED, KEEL_EV_OPENED. Valid while the connection is. */
 keel__peer keel__wire_peer(const keel__wire *wire);
 
+/* The KEEL_EV_OPENED of a connection that has just been opened. */
+keel_event *keel__wire_take_announcement(keel__wire *wire);
+
 /* ---- among the files of the wire */
+/* wire.c. NULL: no memory. */
+keel_event *keel__wire_announcement(const keel__wire *wire);
 /* connect.c */
 void keel__connect_begin(keel__wire *wire);
 void keel__connect_step(keel__wire *wire);
 void keel__connect_failed(keel__wire *wire, const keel__detail *detail);
+void keel__connect_end_share(keel__wire *wire);
 /* exchange.c: writes what may be written; reads what has come. */
 void keel__exchange_write(keel__wire *wire);
 void keel__exchange_read(keel__wire *wire);
@@ -93,14 +102,18 @@ void keel__exchange_lost(keel__wire *wire);
 void keel__result_deliver(keel__wire *wire, const PGresult *result);
 /* FATAL or PANIC: the session is over. */
 bool keel__result_is_fatal(const PGresult *result);
-void keel__result_notice(void *wire, const PGresult *result);
+void keel__result_notice(void *wire_data, const PGresult *result);
 void keel__result_notifications(keel__wire *wire);
 /* wire.c */
 void keel__wire_watch(keel__wire *wire, int events);
 void keel__wire_unwatch(keel__wire *wire);
 void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag);
 
-static inline void keel__wire_lock(const keel__wire *wire) { wire->target->io->lock(wire->target->io->data); }
-static inline void keel__wire_unlock(const keel__wire *wire) { wire->target->io->unlock(wire->target->io->data); }
+static inline void keel__wire_lock(const keel__wire *wire) {
+  wire->target->io->lock(wire->target->io->data);
+}
+static inline void keel__wire_unlock(const keel__wire *wire) {
+  wire->target->io->unlock(wire->target->io->data);
+}
 
 #endif

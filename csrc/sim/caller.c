@@ -20,7 +20,8 @@ sim_call *sim_call_of(const keel__request *request) {
 
 static sim_what choose_what(sim_world *world, bool lease) {
   if (sim_chance(world, world->mood.bad_statement)) {
-    static const sim_what bad[] = {SIM_FAILS, SIM_BAD_TEXT, SIM_TIMES_OUT, SIM_DDL, SIM_DISCARD};
+    static const sim_what bad[] = {SIM_FAILS,     SIM_BAD_TEXT, SIM_PROCEDURE,
+                                   SIM_TIMES_OUT, SIM_DDL,      SIM_DISCARD};
     return bad[sim_below(world, sizeof bad / sizeof *bad)];
   }
   if (sim_chance(world, world->mood.hangs)) return SIM_HANGS;
@@ -276,6 +277,7 @@ void sim_caller_opened(void *io, keel__conn *keel) {
   sim_conn *conn = keel->io;
   if (conn->opened || conn->closing) sim_fail(world, "c%u is announced when it should not be", keel->id);
   conn->opened = true;
+  world->failed_at = 0;
   conn->last_used = world->now;
   world->model.created++;
   keel__time life = world->config.max_lifetime;

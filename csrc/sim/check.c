@@ -44,6 +44,8 @@ static void check_lease_send(sim_world *world, const sim_conn *conn, const sim_c
   if (conn->job_count > 0) sim_fail(world, "a lease's statements overtake each other");
   if (call->lease != conn->lease && call->lease != conn->ending_lease)
     sim_fail(world, "r%u goes to a connection that is not its lease's", call->id);
+  if (call->sends > 0 && conn->transaction != 'I' && !conn->server_gone)
+    sim_fail(world, "r%u is sent again inside a transaction", call->id);
   for (uint32_t i = world->first_unsettled; i + 1 < call->id; i++)
     if (!world->calls[i].settled && world->calls[i].lease == call->lease)
       sim_fail(world, "r%u of a lease overtakes r%u", call->id, world->calls[i].id);
@@ -96,6 +98,15 @@ static void check_idle_close(sim_world *world, const sim_conn *conn) {
   if (left < world->config.min) sim_fail(world, "an idle connection of the minimum is closed");
 }
 
+/* Whoever asked for what runs there has not given it up. */
+static bool is_wanted(const sim_conn *conn) {
+  for (uint32_t i = 0; i < conn->job_count; i++) {
+    const sim_call *call = conn->jobs[i].call;
+    if (!call || (call->code != KEEL_QUERY_TIMEOUT && call->code != KEEL_ABORTED)) return true;
+  }
+  return conn->lease != 0;
+}
+
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason) {
   unsigned id = conn->conn->id;
   const keel__pool_config *config = &world->config;
@@ -115,7 +126,7 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
         sim_fail(world, "c%u is not worn out yet", id);
       break;
     case KEEL__CLOSE_DESTROYED:
-      if (used || !conn->destroy_asked) sim_fail(world, "c%u is destroyed without a wish", id);
+      if (is_wanted(conn) || !conn->destroy_asked) sim_fail(world, "c%u is destroyed without a wish", id);
       break;
     case KEEL__CLOSE_CANCEL_SILENT:
       if (!conn->conn->cancel_sent ||
@@ -151,6 +162,24 @@ static void check_connect_failure(sim_world *world, const sim_call *call) {
   if (opened_count(world) > 0) sim_fail(world, "r%u is failed though there are connections", call->id);
   if (call->submitted > world->failed_attempt)
     sim_fail(world, "r%u pays for an attempt begun before it came", call->id);
+  const keel__list *queue = &world->pool->queue;
+  unsigned attempts = world->conn_count, ahead = 0;
+  for (keel__link *link = keel__list_first(queue); link != &call->request->link;
+       link = keel__list_next(queue, link))
+    ahead++;
+  if (ahead < attempts) sim_fail(world, "r%u is failed while an attempt for it is under way", call->id);
+}
+
+/* Opening is for those who wait and for the minimum, and after a failure it is not rushed. */
+void sim_check_open(sim_world *world) {
+  const keel__pool *pool = world->pool;
+  unsigned opened = opened_count(world), coming = world->conn_count - opened + pool->setup_leases;
+  if (world->conn_count > world->config.max) sim_fail(world, "more connections than max");
+  if (world->conn_count > world->config.min && coming > pool->queue.count)
+    sim_fail(world, "a connection is opened for nobody");
+  if (world->failed_at == 0 || (opened == 0 && pool->queue.count > 0)) return;
+  if (world->now < world->failed_at + 5000) sim_fail(world, "an attempt follows too soon on one that failed");
+  if (world->conn_count - opened > 1) sim_fail(world, "after a failure attempts are made side by side");
 }
 
 static bool held(const sim_world *world, uint64_t lease) {
@@ -165,6 +194,10 @@ static bool about_preparation(const char *sqlstate) {
 
 static void check_server_error(sim_world *world, const sim_call *call, const keel__failure *failure) {
   if (failure->detail != call) sim_fail(world, "r%u gets another's error", call->id);
+  if (failure->nested) {
+    if (failure->outcome != KEEL_OUTCOME_UNKNOWN) sim_fail(world, "r%u may have left a trace", call->id);
+    return;
+  }
   if (failure->outcome != KEEL_ROLLED_BACK) sim_fail(world, "an ordinary error leaves no trace");
   if (call->foreign && call->what != SIM_TIMES_OUT && strcmp(failure->sqlstate, "57014") == 0)
     sim_fail(world, "r%u suffers from another's cancel", call->id);

@@ -28,7 +28,8 @@ void sim_server_open(void *io, keel__conn *keel) {
   conn->next = world->conns;
   world->conns = conn;
   keel->io = conn;
-  if (++world->conn_count > world->config.max) sim_fail(world, "more connections than max");
+  world->conn_count++;
+  sim_check_open(world);
   if (world->config.single && keel->id > 1) sim_fail(world, "a single pool opens a second connection");
   sim_trace(world, "c%u open", keel->id);
   sim_at(world, world->now + sim_delay(world, USUAL_STEP), SIM_OPEN_STEP, conn);
@@ -104,13 +105,23 @@ static const char *run_plan(sim_conn *conn, sim_job *job) {
   return "";
 }
 
-static const char *run_what(sim_world *world, sim_conn *conn, sim_call *call) {
+static const char *run_procedure(sim_world *world, sim_conn *conn, sim_job *job) {
+  static const char *const codes[] = {"0A000", "26000", "42P05", "57014"};
+  job->nested = true;
+  leave_trace(conn, job->call);
+  return codes[sim_below(world, sizeof codes / sizeof *codes)];
+}
+
+static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
+  sim_call *call = job->call;
   bool ends = call->what == SIM_COMMIT || call->what == SIM_ROLLBACK;
   if (conn->transaction == 'E' && !ends) return "25P02";
   switch (call->what) {
     case SIM_FAILS:
     case SIM_BAD_TEXT:
       return "23505";
+    case SIM_PROCEDURE:
+      return run_procedure(world, conn, job);
     case SIM_TIMES_OUT:
       return "57014";
     case SIM_BEGIN:
@@ -148,7 +159,7 @@ static void execute(sim_world *world, sim_conn *conn, sim_job *job) {
   /* Nothing interrupts a Close. */
   if (job->plan.evict) conn->prepared[conn->backend][job->plan.evict] = SIM_ABSENT;
   const char *sqlstate = job->interrupted ? "57014" : run_plan(conn, job);
-  if (!*sqlstate) sqlstate = run_what(world, conn, job->call);
+  if (!*sqlstate) sqlstate = run_what(world, conn, job);
   job->failed = *sqlstate != 0;
   memcpy(job->sqlstate, sqlstate, strlen(sqlstate) + 1);
   if (job->failed && conn->transaction == 'T') conn->transaction = 'E';
@@ -190,6 +201,8 @@ static void answer(sim_world *world, sim_conn *conn) {
   world->detail = job.call;
   keel__failure failure = failure_of(world, KEEL_SERVER, job.sqlstate);
   failure.prepared = job.prepared;
+  failure.nested = job.nested;
+  if (job.nested) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   sim_trace(world, "c%u answers r%u %s %c", conn->conn->id, job.call->id, job.failed ? job.sqlstate : "ok",
             job.status);
   job.call->on_server = false;
@@ -238,10 +251,10 @@ void sim_server_reset(void *io, keel__conn *keel) {
 void sim_server_cancel(void *io, keel__conn *keel) {
   sim_world *world = io;
   sim_conn *conn = keel->io;
-  const keel__request *head = KEEL__OF(keel__request, link, keel__list_first(&keel->in_flight));
-  bool last_one = world->now >= world->drain_end && keel->in_flight.count == 0;
+  keel__link *head = keel__list_first(&keel->in_flight);
+  bool last_one = world->now >= world->drain_end && !head;
   if (conn->closing || conn->cancel_unreported) sim_fail(world, "a cancel that was not due");
-  if (!last_one && (keel->in_flight.count == 0 || head->state != KEEL__REQ_CANCELLING))
+  if (!last_one && (!head || KEEL__OF(keel__request, link, head)->state != KEEL__REQ_CANCELLING))
     sim_fail(world, "a cancel for a statement that nobody gave up");
   if (conn->cancel_for == conn->jobs[0].call) sim_fail(world, "r%u is cancelled twice", conn->cancel_for->id);
   conn->cancel_for = conn->jobs[0].call;
@@ -320,6 +333,7 @@ void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason) {
   if (reason == KEEL__CLOSE_OPEN_FAILED) {
     world->model.connect_failed++;
     if (conn->open_started > world->failed_attempt) world->failed_attempt = conn->open_started;
+    world->failed_at = world->now;
   }
   conn->closing = true;
   world->conn_count--;

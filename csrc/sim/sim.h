@@ -16,9 +16,10 @@
 #define SIM_MOST_CALLS 4096u /* of one pool's life */
 
 typedef enum sim_what {
-  SIM_PLAIN,     /* leaves a trace that can be counted */
-  SIM_FAILS,     /* 23505 */
-  SIM_BAD_TEXT,  /* fails to parse */
+  SIM_PLAIN,    /* leaves a trace that can be counted */
+  SIM_FAILS,    /* 23505 */
+  SIM_BAD_TEXT, /* fails to parse */
+  SIM_PROCEDURE, /* commits, and then something that it calls fails with what looks like a plan's or a cancel's end */
   SIM_TIMES_OUT, /* the server's own statement_timeout: 57014 without anybody's cancel */
   SIM_BEGIN,
   SIM_COMMIT,
@@ -58,7 +59,7 @@ typedef struct sim_job {
   sim_call *call;
   keel__plan plan;
   bool running, interrupted, finished;
-  bool failed, prepared, clean;
+  bool failed, prepared, nested, clean;
   char sqlstate[6];
   char status;
 } sim_job;
@@ -139,6 +140,7 @@ struct sim_world {
   bool lone_transaction; /* somebody has left a transaction open with a lone statement */
   keel__time drain_end;
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
+  keel__time failed_at;      /* when the latest failed; 0: none since one succeeded */
   const sim_call *aborting, *submitting;
   sim_conn *conns;
   uint32_t conn_count; /* opened or being opened, and not told to close */
@@ -173,11 +175,11 @@ void sim_forget_events(sim_world *world, const sim_conn *conn,
                        unsigned kinds); /* bits: 1 << sim_event_kind */
 
 /* ---- server.c: the I/O side and the server behind it */
-void sim_server_open(void *io, keel__conn *conn);
-void sim_server_send(void *io, keel__conn *conn, keel__request *request);
-void sim_server_reset(void *io, keel__conn *conn);
-void sim_server_cancel(void *io, keel__conn *conn);
-void sim_server_close(void *io, keel__conn *conn, keel__close_reason reason);
+void sim_server_open(void *io, keel__conn *keel);
+void sim_server_send(void *io, keel__conn *keel, keel__request *request);
+void sim_server_reset(void *io, keel__conn *keel);
+void sim_server_cancel(void *io, keel__conn *keel);
+void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
 void sim_server_free(sim_world *world);
@@ -187,12 +189,13 @@ void sim_caller_act(sim_world *world);
 void sim_caller_close(sim_world *world, bool at_once);
 void sim_caller_settle(void *io, keel__request *request, const keel__failure *failure);
 void sim_caller_forget(void *io, keel__request *request);
-void sim_caller_opened(void *io, keel__conn *conn);
-void sim_caller_gone(void *io, keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
+void sim_caller_opened(void *io, keel__conn *keel);
+void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
 sim_call *sim_call_of(const keel__request *request);
 
 /* ---- check.c */
+void sim_check_open(sim_world *world);
 void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request);
 void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before);
 void sim_check_turn(sim_world *world, const sim_call *call);

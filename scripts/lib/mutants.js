@@ -8,6 +8,24 @@
 /** @type {{ name: string, file: string, from: string, to: string }[]} */
 const MUTANTS = [
   {
+    name: 'an error from within a procedure is taken for a stale plan',
+    file: 'core/prepare.c',
+    from: 'if (!failure || failure->nested) return false;',
+    to: 'if (!failure) return false;',
+  },
+  {
+    name: "a procedure that another one's cancel ended is run again",
+    file: 'core/conn.c',
+    from: 'if (!failure || failure->nested || !outside) return false;',
+    to: 'if (!failure || !outside) return false;',
+  },
+  {
+    name: 'a connection given up on keeps its place until the cancel is given up too',
+    file: 'core/lease.c',
+    from: 'if (destroy && is_abandoned(conn))',
+    to: 'if (false && is_abandoned(conn))',
+  },
+  {
     name: 'a request is settled a second time when the answer comes after its deadline',
     file: 'core/conn.c',
     from: 'if (request->state == KEEL__REQ_CANCELLING) {\n    keel__request_end(pool, request);',

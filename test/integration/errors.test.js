@@ -32,6 +32,38 @@ describe('errors', () => {
 
   after(() => pool.end());
 
+  describe('within a procedure that has committed', () => {
+    before(() =>
+      cluster.psql(`
+        create or replace procedure commit_and_fail(id int) language plpgsql as $$
+        begin
+          insert into guarded values (id, 1);
+          commit;
+          raise exception 'cached plan must not change result type' using errcode = '0A000';
+        end $$`),
+    );
+
+    it('say that it may have happened, and do not make it happen twice', async () => {
+      for (const id of [100, 101, 102]) {
+        const error = await failureOf(pool.query('call commit_and_fail($1)', [id]));
+        assert.equal(error.code, '0A000');
+        assert.equal(error.outcome, 'unknown');
+        assert.equal(error.attempts, 1);
+      }
+      const { rows } = await pool.query('select id from guarded where id >= 100 order by id');
+      assert.deepEqual(rows, [{ id: 100 }, { id: 101 }, { id: 102 }]);
+    });
+
+    it('leave no trace when a transaction is around it', async () => {
+      const client = await pool.connect();
+      await client.query('begin');
+      const error = await failureOf(client.query('do $$ begin perform 1 / 0; end $$'));
+      assert.equal(error.outcome, 'rolled-back');
+      await client.query('rollback');
+      client.release();
+    });
+  });
+
   describe('of the server', () => {
     const CASES = {
       'a unique violation': 'insert into guarded values (1, 1); insert into guarded values (1, 1)',

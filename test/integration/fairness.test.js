@@ -35,7 +35,9 @@ describe('2,000 callers on 5 connections', () => {
     await pool.query(`
       drop table if exists arrivals;
       create table arrivals (n serial, caller int, backend int default pg_backend_pid())`);
-    await Promise.all(callers.map((number) => pool.query('insert into arrivals (caller) values ($1)', [number])));
+    await Promise.all(
+      callers.map((number) => pool.query('insert into arrivals (caller) values ($1)', [number])),
+    );
     const { rows } = await pool.query('select caller, backend from arrivals order by n');
     assert.deepEqual(
       rows.map(({ caller }) => caller).sort((a, b) => a - b),

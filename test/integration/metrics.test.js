@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
 const { freePort } = require('../support/ports');
+const { until } = require('../support/poll');
 const { sharedCluster } = require('../support/shared');
 
 const SUMMARY = { count: 0, min: 0, max: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0 };
@@ -73,9 +74,10 @@ describe('pool.metrics() and pool.health()', () => {
     assert.ok(metrics.latency.total.count >= 3);
     assert.ok(metrics.latency.server.max >= 19, 'the slowest statement slept 20 ms');
     assert.ok(metrics.latency.total.max >= metrics.latency.total.p50);
-    const [{ connections }] = metrics.nodes;
-    assert.equal(connections.created, 2);
-    assert.equal(connections.idle, connections.total);
+    const { created } = metrics.nodes[0].connections;
+    assert.ok(created >= 1 && created <= 2);
+    // The statement that was given up may have to be confirmed as cancelled first.
+    await until(() => pool.idleCount === pool.totalCount, { what: 'all connections to be idle' });
   });
 
   it('tell how much is in use', async () => {

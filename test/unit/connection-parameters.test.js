@@ -78,7 +78,10 @@ describe('connection parameters', () => {
 
   it('keep the password that stands beside a URL without one', () => {
     const password = () => 'secret';
-    assert.equal(new ConnectionParameters({ connectionString: 'postgres://h/d', password }).password, password);
+    assert.equal(
+      new ConnectionParameters({ connectionString: 'postgres://h/d', password }).password,
+      password,
+    );
   });
 
   it('give the string in libpq form', (done) => {
@@ -196,7 +199,9 @@ describe('what the engine is given', () => {
       const parameters = new ConnectionParameters({ user: 'u', ...more });
       return poolEngineOptions(parameters, { ...base, ...more });
     };
-    assert.equal(pool({ connectionTimeoutMillis: 70 }).acquireTimeout, 70);
+    assert.equal(pool({}).acquireTimeout, 0);
+    assert.ok(pool({ connectionTimeoutMillis: 70 }).acquireTimeout >= 70);
+    assert.ok(pool({ connectionTimeoutMillis: 70 }).acquireTimeout <= 80);
     assert.equal(pool({ connectionTimeoutMillis: 70, acquireTimeoutMillis: 0 }).acquireTimeout, 0);
     assert.equal(pool({ maxLifetimeSeconds: 2 }).maxLifetime, 2000);
     assert.equal(pool({ idleTimeoutMillis: null }).idleTimeout, 0);

@@ -361,7 +361,14 @@ describe('row builder', () => {
       return;
     }
     const mocha = path.join(path.dirname(require.resolve('mocha/package.json')), 'bin/_mocha');
-    const args = ['--disallow-code-generation-from-strings', mocha, '--no-config', '--timeout', '20000', __filename];
+    const args = [
+      '--disallow-code-generation-from-strings',
+      mocha,
+      '--no-config',
+      '--timeout',
+      '20000',
+      __filename,
+    ];
     await promisify(execFile)(process.execPath, args);
   });
 });

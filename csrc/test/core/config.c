@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fake.h"
@@ -94,14 +95,13 @@ static void names_a_wrong_time(void **state) {
   };
   for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
     keel_pool_options options = good();
-    char message[512] = "";
+    char message[512];
     int64_t wrong[] = {-1, INT64_MIN, INT64_C(1000000000001)};
     const char *texts[] = {"-1", "-9223372036854775808", "1000000000001"};
     for (unsigned j = 0; j < 3; j++) {
       memcpy((char *)&options + times[i].place, &wrong[j], sizeof wrong[j]);
-      strcpy(message, times[i].name);
-      strcat(strcat(message, " is "), texts[j]);
-      strcat(message, "; a whole number from 0 to 1000000000000 is accepted");
+      snprintf(message, sizeof message, "%s is %s; a whole number from 0 to 1000000000000 is accepted",
+               times[i].name, texts[j]);
       assert_refused(&options, times[i].name, message);
     }
   }

@@ -197,10 +197,18 @@ void fake_answer(fake *fake, uint32_t conn, char status) {
   keel__conn_answered(fake->conns[conn], NULL, status, fake->now);
 }
 
-void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status) {
-  keel__failure failure = {.code = KEEL_SERVER};
+static void answer_error(fake *fake, uint32_t conn, const char *sqlstate, char status, bool nested) {
+  keel__failure failure = {.code = KEEL_SERVER, .nested = nested};
   memcpy(failure.sqlstate, sqlstate, 6);
   keel__conn_answered(fake->conns[conn], &failure, status, fake->now);
+}
+
+void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status) {
+  answer_error(fake, conn, sqlstate, status, false);
+}
+
+void fake_error_within(fake *fake, uint32_t conn, const char *sqlstate, char status) {
+  answer_error(fake, conn, sqlstate, status, true);
 }
 
 void fake_lost(fake *fake, uint32_t conn) {

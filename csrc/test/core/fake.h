@@ -52,6 +52,8 @@ void fake_opened(fake *fake, uint32_t conn);
 void fake_open_fails(fake *fake, uint32_t conn);
 void fake_answer(fake *fake, uint32_t conn, char status);
 void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status);
+/* The same, raised by something that the statement called. */
+void fake_error_within(fake *fake, uint32_t conn, const char *sqlstate, char status);
 void fake_lost(fake *fake, uint32_t conn);
 void fake_closed(fake *fake, uint32_t conn);
 /* A pool with `count` idle connections (c1 was used last), each used once, an empty log, and the next request is r1. */

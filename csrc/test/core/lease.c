@@ -1,6 +1,8 @@
 /* Connections lent to one holder. */
 #include <string.h>
 
+#include "../../core/alloc.h"
+#include "../../core/internal.h"
 #include "fake.h"
 
 static void release(fake *fake, uint64_t lease, bool destroy) {
@@ -147,6 +149,19 @@ static void the_next_waits_for_a_cancel(void **state) {
 }
 
 /* More leases at once than the table began with, ended in another order than begun. */
+/* Who destroys a connection whose server is silent gets its place back now, not when the cancel has been given up. */
+static void what_was_given_up_does_not_hold_up_a_destroy(void **state) {
+  (void)state;
+  fake *fake = fake_warm(fake_config(), 1);
+  uint64_t lease = fake_lease(fake);
+  keel__request *request = fake_query_on(fake, lease, 0);
+  keel__pool_abort(&fake->pool, request, fake->now);
+  fake_ignore(fake);
+  release(fake, lease, true);
+  expect(fake, "gone c1 DESTROYED, close c1 DESTROYED");
+  fake_free(fake);
+}
+
 static void many_leases(void **state) {
   (void)state;
   keel__pool_config config = fake_config();
@@ -170,6 +185,45 @@ static void many_leases(void **state) {
   fake_free(fake);
 }
 
+/* Ids far apart share a place: whoever ends, the others must still be found. */
+static void the_table_survives_old_leases(void **state) {
+  (void)state;
+  keel__leases leases = {0};
+  uint64_t held[7] = {0};
+  assert_null(keel__lease_find(&leases, 1));
+  for (uint64_t round = 0; round < 500; round++) {
+    uint64_t *turn = &held[(round * round + round / 3) % 7];
+    assert_int_equal(keel__leases_reserve(&leases, 1), KEEL_OK);
+    if (*turn) keel__lease_end(&leases, keel__lease_find(&leases, *turn));
+    for (unsigned i = 0; i < 7; i++)
+      if (held[i] && &held[i] != turn) assert_non_null(keel__lease_find(&leases, held[i]));
+    if (*turn) assert_null(keel__lease_find(&leases, *turn));
+    *turn = keel__lease_begin(&leases, NULL);
+    assert_int_equal(*turn, round + 1);
+  }
+  assert_int_equal(leases.capacity, 16);
+  keel__free(leases.places);
+}
+
+/* 17 would be at home where 1 is and stands behind 2, which is at home: the gap that 1 leaves is 17's. */
+static void a_gap_is_closed_past_one_at_home(void **state) {
+  (void)state;
+  keel__leases leases = {0};
+  assert_int_equal(keel__leases_reserve(&leases, 3), KEEL_OK);
+  keel__lease_begin(&leases, NULL);
+  keel__lease_begin(&leases, NULL);
+  for (uint64_t id = 3; id < 17; id++) {
+    assert_int_equal(keel__lease_begin(&leases, NULL), id);
+    keel__lease_end(&leases, keel__lease_find(&leases, id));
+  }
+  assert_int_equal(keel__lease_begin(&leases, NULL), 17);
+  keel__lease_end(&leases, keel__lease_find(&leases, 1));
+  assert_non_null(keel__lease_find(&leases, 17));
+  assert_non_null(keel__lease_find(&leases, 2));
+  assert_int_equal(leases.count, 2);
+  keel__free(leases.places);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(statements_go_one_after_the_other),
@@ -181,7 +235,10 @@ int main(void) {
       cmocka_unit_test(misuse_is_told),
       cmocka_unit_test(one_that_waits_behind_its_like_can_be_aborted),
       cmocka_unit_test(the_next_waits_for_a_cancel),
+      cmocka_unit_test(what_was_given_up_does_not_hold_up_a_destroy),
       cmocka_unit_test(many_leases),
+      cmocka_unit_test(the_table_survives_old_leases),
+      cmocka_unit_test(a_gap_is_closed_past_one_at_home),
   };
   return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
 }

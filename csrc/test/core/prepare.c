@@ -156,6 +156,22 @@ static void a_stale_plan_is_prepared_anew_once(void **state) {
   fake_free(fake);
 }
 
+/* A procedure may have committed before something within it failed: once is all it may run. */
+static void what_fails_within_is_not_our_plan(void **state) {
+  (void)state;
+  static const char *const codes[] = {"0A000", "26000"};
+  fake *fake = warm(KEEL_PREPARE_AUTO, 10);
+  run(fake, 1);
+  for (uint32_t i = 0; i < 2; i++) {
+    fake_query_with(fake, 0, 1, KEEL__NEVER);
+    fake_error_within(fake, 1, codes[i], 'I');
+    expect(fake, i == 0 ? "send c1 r2, SERVER r2 rolled-back" : "send c1 r3, SERVER r3 rolled-back");
+  }
+  assert_false(fake->pool.prepare_off);
+  assert_int_equal(fake->pool.counters.retried, 0);
+  fake_free(fake);
+}
+
 static void a_missing_one_hints_at_a_pooler(void **state) {
   (void)state;
   fake *fake = warm(KEEL_PREPARE_AUTO, 10);
@@ -189,6 +205,8 @@ static void one_too_many_is_replaced_when_told_always(void **state) {
   fake_error(fake, 1, "42P05", 'I');
   expect(fake, "send c1 r1, send c1 r1");
   assert_plan(fake, 1, 1, true, 1);
+  fake_error(fake, 1, "42P05", 'I');
+  expect(fake, "SERVER r1 rolled-back");
   fake_free(fake);
 }
 
@@ -296,6 +314,7 @@ int main(void) {
       cmocka_unit_test(what_failed_to_parse_is_not_remembered),
       cmocka_unit_test(what_parsed_and_failed_is_remembered),
       cmocka_unit_test(a_stale_plan_is_prepared_anew_once),
+      cmocka_unit_test(what_fails_within_is_not_our_plan),
       cmocka_unit_test(a_missing_one_hints_at_a_pooler),
       cmocka_unit_test(a_missing_one_is_prepared_anew_when_told_always),
       cmocka_unit_test(one_too_many_is_replaced_when_told_always),

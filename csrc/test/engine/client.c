@@ -113,7 +113,9 @@ uint64_t client_acquire(client *client) {
 
 /* ---------------------------------------------------------------- events */
 
-static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
+static void copy(char *to, size_t size, const char *from) {
+  snprintf(to, size, "%s", from);
+}
 
 static void append_cell(answer *answer, const char *text, size_t length) {
   if (answer->cells_length + length > CELLS_MAX) return;
@@ -257,7 +259,9 @@ void client_until_ended(client *client, uint64_t tag) {
   assert_int_equal(slot(client, tag)->finals, 1);
 }
 
-const answer *client_answer(client *client, uint64_t tag) { return slot(client, tag); }
+const answer *client_answer(client *client, uint64_t tag) {
+  return slot(client, tag);
+}
 
 const answer *client_wait(client *client, uint64_t tag) {
   client_until_ended(client, tag);

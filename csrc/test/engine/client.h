@@ -24,8 +24,8 @@ typedef struct answer {
   uint32_t attempts, connection;
   uint64_t lease;
   char sqlstate[8], system[32], message[512], detail[128];
-  char tags[512];  /* command tags, each followed by ';' */
-  char *cells;     /* rows as "a|b\n", NULL as "~"; cut at 64 KB */
+  char tags[512]; /* command tags, each followed by ';' */
+  char *cells;    /* rows as "a|b\n", NULL as "~"; cut at 64 KB */
   size_t cells_length;
   uint64_t rows, bytes;
   int result_sets, copies;
@@ -40,7 +40,8 @@ typedef struct client {
   answer **answers;
   size_t capacity;
   int opened, closed, closed_by_fault, notices, notifications, passwords, pool_closed;
-  char notice[256], notice_severity[16], channel[64], payload[256], closed_sqlstate[8], opened_parameters[512];
+  char notice[256], notice_severity[16], channel[64], payload[256], closed_sqlstate[8],
+      opened_parameters[512];
   uint64_t opened_lease;
   uint32_t asking; /* connection that wants a password */
 } client;
@@ -71,12 +72,12 @@ void client_until_ended(client *client, uint64_t tag);
 const char *client_cell(const answer *answer);
 int64_t client_now_ms(void);
 
-#define assert_query(client, text, expected)                            \
-  do {                                                                  \
-    const answer *answer_ = client_query(client, text);                 \
+#define assert_query(client, text, expected)                             \
+  do {                                                                   \
+    const answer *answer_ = client_query(client, text);                  \
     if (answer_->code != KEEL_OK) print_error("%s\n", answer_->message); \
-    assert_int_equal(answer_->code, KEEL_OK);                           \
-    assert_string_equal(answer_->cells, expected);                      \
+    assert_int_equal(answer_->code, KEEL_OK);                            \
+    assert_string_equal(answer_->cells, expected);                       \
   } while (0)
 
 #endif

@@ -15,7 +15,8 @@ static PGresult *result_of(int columns, int rows, const char *const *cells) {
   assert_int_equal(PQsetResultAttrs(result, columns, attributes), 1);
   for (int i = 0; i < rows * columns; i++) {
     const char *cell = cells[i];
-    assert_int_equal(PQsetvalue(result, i / columns, i % columns, (char *)cell, cell == NULL ? -1 : (int)strlen(cell)), 1);
+    assert_int_equal(
+        PQsetvalue(result, i / columns, i % columns, (char *)cell, cell == NULL ? -1 : (int)strlen(cell)), 1);
   }
   return result;
 }
@@ -159,12 +160,13 @@ static void assert_field(const keel__detail *detail, char letter, const char *ex
 static void startup_errors_of_the_server(void **state) {
   (void)state;
   keel__detail detail;
-  keel__detail_from_startup(&detail,
-                            "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n"
-                            "\tIs the server running on that host and accepting TCP/IP connections?\n"
-                            "connection to server at \"::1\", port 2 failed: FATAL:  28000: no entry: for \"x\"\n"
-                            "second line\nDETAIL:  the detail\nof two lines\nHINT:  a hint\n"
-                            "LOCATION:  auth_failed, auth.c:334\n");
+  keel__detail_from_startup(
+      &detail,
+      "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n"
+      "\tIs the server running on that host and accepting TCP/IP connections?\n"
+      "connection to server at \"::1\", port 2 failed: FATAL:  28000: no entry: for \"x\"\n"
+      "second line\nDETAIL:  the detail\nof two lines\nHINT:  a hint\n"
+      "LOCATION:  auth_failed, auth.c:334\n");
   assert_field(&detail, 'S', "FATAL");
   assert_field(&detail, 'C', "28000");
   assert_field(&detail, 'M', "no entry: for \"x\"\nsecond line");
@@ -189,10 +191,14 @@ static void startup_errors_of_the_system(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ascii_cells_and_nulls),        cmocka_unit_test(unicode_in_utf16_units),
-      cmocka_unit_test(unicode_in_bytes),             cmocka_unit_test(what_is_not_utf8_stays_bytes),
-      cmocka_unit_test(well_formed_sequences),        cmocka_unit_test(ascii_at_every_length),
-      cmocka_unit_test(blocks_are_bounded),           cmocka_unit_test(startup_errors_of_the_server),
+      cmocka_unit_test(ascii_cells_and_nulls),
+      cmocka_unit_test(unicode_in_utf16_units),
+      cmocka_unit_test(unicode_in_bytes),
+      cmocka_unit_test(what_is_not_utf8_stays_bytes),
+      cmocka_unit_test(well_formed_sequences),
+      cmocka_unit_test(ascii_at_every_length),
+      cmocka_unit_test(blocks_are_bounded),
+      cmocka_unit_test(startup_errors_of_the_server),
       cmocka_unit_test(startup_errors_of_the_system),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

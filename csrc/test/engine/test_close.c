@@ -59,7 +59,8 @@ static void force_cancels(void **state) {
   client_simple(&other, 1);
   client_simple(&c, 2);
   uint64_t tag = client_send(&c, 0, 0, "SELECT pg_sleep(71)", 0);
-  const char *count = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(71)' AND state = 'active'";
+  const char *count =
+      "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(71)' AND state = 'active'";
   int64_t deadline = client_now_ms() + 20000;
   while (strcmp(client_query(&other, count)->cells, "1\n") != 0) assert_true(client_now_ms() < deadline);
   keel_pool_close(c.pool, -1, 1);
@@ -141,7 +142,7 @@ static void many_threads(void **state) {
     workers[i] = (worker){c.pool, 1 + (uint64_t)i * REQUESTS};
     assert_int_equal(pthread_create(&threads[i], NULL, submit_many, &workers[i]), 0);
   }
-  for (uint64_t tag = 1; tag <= THREADS * REQUESTS; tag++) {
+  for (uint64_t tag = 1; tag <= (uint64_t)THREADS * REQUESTS; tag++) {
     const answer *a = client_wait(&c, tag);
     assert_true(a->code == KEEL_OK || a->code == KEEL_ABORTED);
   }

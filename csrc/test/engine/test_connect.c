@@ -88,7 +88,8 @@ static void by_uri(void **state) {
 static void by_socket(void **state) {
   (void)state;
   char url[256];
-  snprintf(url, sizeof url, "host=%s port=%s user=postgres", getenv("KEEL_TEST_DIR"), getenv("KEEL_TEST_PORT"));
+  snprintf(url, sizeof url, "host=%s port=%s user=postgres", getenv("KEEL_TEST_DIR"),
+           getenv("KEEL_TEST_PORT"));
   open_url(url);
   assert_query(&c, "SELECT inet_client_addr() IS NULL", "t\n");
 }
@@ -103,7 +104,8 @@ static void by_pairs(void **state) {
   options.keywords = keywords;
   options.values = values;
   client_open(&c, &options);
-  assert_query(&c, "SELECT current_setting('application_name'), current_setting('client_encoding')", "pairs|UTF8\n");
+  assert_query(&c, "SELECT current_setting('application_name'), current_setting('client_encoding')",
+               "pairs|UTF8\n");
 }
 
 static void by_environment_and_service(void **state) {
@@ -127,10 +129,29 @@ static void several_hosts(void **state) {
   (void)state;
   char url[512], none[16];
   snprintf(url, sizeof url,
-           "host=no-such-host.invalid,127.0.0.1,127.0.0.1 port=%s,%s,%s user=postgres target_session_attrs=read-write",
+           "host=no-such-host.invalid,127.0.0.1,127.0.0.1 port=%s,%s,%s user=postgres "
+           "target_session_attrs=read-write",
            getenv("KEEL_TEST_PORT"), free_port(none), getenv("KEEL_TEST_PORT"));
   open_url(url);
   assert_query(&c, "SELECT 1", "1\n");
+}
+
+/* libpq would wait at the first for as long as the whole attempt may take. */
+static void a_silent_host_among_several(void **state) {
+  (void)state;
+  int port = 0, fd = mute_server(&port);
+  char url[256];
+  keel_pool_options options;
+  keel_pool_options_init(&options);
+  snprintf(url, sizeof url, "host=127.0.0.1,127.0.0.1,127.0.0.1 port=%d,%d,%s user=postgres", port, port,
+           getenv("KEEL_TEST_PORT"));
+  options.conninfo = url;
+  options.connect_timeout_ms = 3000;
+  client_open(&c, &options);
+  int64_t started = client_now_ms();
+  assert_query(&c, "SELECT 1", "1\n");
+  assert_in_range(client_now_ms() - started, 500, 2900);
+  close(fd);
 }
 
 static void no_host_of_the_wanted_kind(void **state) {
@@ -290,8 +311,8 @@ static void tls_with_the_wrong_authority(void **state) {
 
 static void tls_with_a_broken_certificate(void **state) {
   (void)state;
-  open_tls("user=postgres sslmode=verify-ca", "-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n", NULL,
-           NULL);
+  open_tls("user=postgres sslmode=verify-ca",
+           "-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n", NULL, NULL);
   const answer *a = client_query(&c, "SELECT 1");
   assert_int_equal(a->code, KEEL_CONNECT_FAILED);
   assert_non_null(strstr(a->message, "certificate"));
@@ -330,7 +351,8 @@ static void wrong_strings(void **state) {
       {"host=a channel_binding=maybe", "channel_binding", "require"},
       {"host=a gssencmode=maybe", "gssencmode", "disable"},
       {"host=a ssl_min_protocol_version=SSLv2", "ssl_min_protocol_version", "TLSv1.2"},
-      {"host=a ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2", "", "protocol version range"},
+      {"host=a ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2", "",
+       "protocol version range"},
       {"service=no-such-service", "service", "no-such-service"},
   };
   keel_pool_options options;
@@ -385,6 +407,7 @@ int main(void) {
       on_an_engine(by_pairs),
       on_an_engine(by_environment_and_service),
       on_an_engine(several_hosts),
+      on_an_engine(a_silent_host_among_several),
       on_an_engine(no_host_of_the_wanted_kind),
       on_an_engine(refused),
       on_an_engine(no_such_socket),

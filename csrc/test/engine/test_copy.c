@@ -58,7 +58,8 @@ static void several_copies_in_one(void **state) {
 
 static void a_large_copy_out(void **state) {
   (void)state;
-  const answer *a = client_query(&c, "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 20000)) TO STDOUT");
+  const answer *a =
+      client_query(&c, "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 20000)) TO STDOUT");
   assert_string_equal(a->tags, "COPY 20000;");
 }
 
@@ -67,9 +68,11 @@ static void copy_on_a_lease(void **state) {
   (void)state;
   uint64_t lease = client_wait(&c, client_acquire(&c))->lease;
   client_wait(&c, client_send(&c, lease, 0, "BEGIN", 0));
-  assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "COPY copied TO STDOUT", 0))->tags, "COPY 1000;");
+  assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "COPY copied TO STDOUT", 0))->tags,
+                      "COPY 1000;");
   assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "SELECT 1", 0))->cells, "1\n");
-  assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "COPY copied FROM STDIN", 0))->sqlstate, "57014");
+  assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "COPY copied FROM STDIN", 0))->sqlstate,
+                      "57014");
   assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "SELECT 1", 0))->sqlstate, "25P02");
   assert_string_equal(client_wait(&c, client_send(&c, lease, 0, "ROLLBACK", 0))->tags, "ROLLBACK;");
   keel_release(c.pool, lease, 0);
@@ -87,9 +90,9 @@ static void words_that_only_look_like_copy(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(copy_from_stdin),  cmocka_unit_test(copy_to_stdout),
+      cmocka_unit_test(copy_from_stdin),       cmocka_unit_test(copy_to_stdout),
       cmocka_unit_test(several_copies_in_one), cmocka_unit_test(a_large_copy_out),
-      cmocka_unit_test(copy_on_a_lease),  cmocka_unit_test(words_that_only_look_like_copy),
+      cmocka_unit_test(copy_on_a_lease),       cmocka_unit_test(words_that_only_look_like_copy),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }

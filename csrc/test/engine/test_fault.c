@@ -43,14 +43,16 @@ static void pid_of(uint64_t lease, char *pid, size_t size) {
 
 static void kill_backend(const char *pid) {
   assert_string_equal(
-      client_wait(&other, client_send(&other, 0, 0, "SELECT pg_terminate_backend($1::int)", 1, pid))->cells, "t\n");
+      client_wait(&other, client_send(&other, 0, 0, "SELECT pg_terminate_backend($1::int)", 1, pid))->cells,
+      "t\n");
 }
 
 /* Until the server says that the backend runs a statement that contains the word. */
 static void wait_until_running(const char *word) {
   int64_t deadline = client_now_ms() + 20000;
   const char *text =
-      "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE $1";
+      "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query "
+      "LIKE $1";
   char like[64];
   snprintf(like, sizeof like, "%%%s%%", word);
   while (strcmp(client_wait(&other, client_send(&other, 0, 0, text, 1, like))->cells, "1\n") != 0) {
@@ -187,7 +189,8 @@ static void killed_again_and_again(void **state) {
   uint64_t first = many.last_tag + 1;
   for (int round = 0; round < 30; round++) {
     for (int i = 0; i < 40; i++) client_send(&many, 0, 0, "SELECT pg_sleep(0.002), $1::int", 1, "1");
-    client_query(&other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+    client_query(&other,
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
     client_take(&many, 0);
   }
   int fine = 0;

@@ -98,9 +98,9 @@ static void a_timeout_in_the_middle(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(answers_in_order),     cmocka_unit_test(errors_in_the_middle),
+      cmocka_unit_test(answers_in_order),       cmocka_unit_test(errors_in_the_middle),
       cmocka_unit_test(simple_ones_in_between), cmocka_unit_test(one_connection_only),
-      cmocka_unit_test(large_ones_both_ways), cmocka_unit_test(a_timeout_in_the_middle),
+      cmocka_unit_test(large_ones_both_ways),   cmocka_unit_test(a_timeout_in_the_middle),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }

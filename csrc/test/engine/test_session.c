@@ -24,7 +24,9 @@ static uint64_t lease(void) {
   return a->lease;
 }
 
-static const answer *on(uint64_t held, const char *text) { return client_wait(&c, client_send(&c, held, 0, text, 0)); }
+static const answer *on(uint64_t held, const char *text) {
+  return client_wait(&c, client_send(&c, held, 0, text, 0));
+}
 
 static void a_lease_is_one_session(void **state) {
   (void)state;
@@ -113,7 +115,8 @@ static void settings(void **state) {
   options.session_values = values;
   client_start(&own);
   client_open(&own, &options);
-  assert_query(&own, "SELECT current_setting('statement_timeout'), current_setting('my.own')", "12345ms|it's\n");
+  assert_query(&own, "SELECT current_setting('statement_timeout'), current_setting('my.own')",
+               "12345ms|it's\n");
   client_end(&own);
 }
 
