@@ -52,7 +52,8 @@ enum keel__block_rows {
 enum keel__block_offsets {
   KEEL__OFFSETS_ASCII = 0, /* the text is ASCII: bytes and UTF-16 units are the same */
   KEEL__OFFSETS_UTF16 = 1, /* valid UTF-8, ends count UTF-16 units */
-  KEEL__OFFSETS_BYTES = 2, /* ends count bytes: binary results, text that is not UTF-8, or an engine told to */
+  KEEL__OFFSETS_BYTES =
+      2, /* ends count bytes: binary results, text that is not UTF-8, or an engine told to */
 };
 #define KEEL__ROWS_TARGET 16384
 /* Rows in one block at most: a retained substring holds on to its block's text and to no more. */

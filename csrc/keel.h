@@ -38,20 +38,20 @@ extern "C" {
 /* ---------------------------------------------------------------- errors */
 
 /* X(name, number, what it means). The names are the codes that an application sees; numbers never change meaning. */
-#define KEEL_ERROR_MAP(X)                                                                    \
-  X(OK, 0, "success")                                                                        \
-  X(SERVER, 1, "the server answered with an error; see its SQLSTATE")                        \
-  X(CONNECT_FAILED, 2, "no connection could be opened")                                      \
-  X(CONNECT_TIMEOUT, 3, "a connection was not open in time")                                 \
-  X(CONNECTION_LOST, 4, "the link to the server died")                                       \
-  X(ACQUIRE_TIMEOUT, 5, "no connection became free in time")                                 \
-  X(QUEUE_FULL, 6, "too many requests are waiting already")                                  \
-  X(QUERY_TIMEOUT, 7, "the request's deadline passed")                                       \
-  X(ABORTED, 8, "the caller aborted the request")                                            \
-  X(BREAKER_OPEN, 9, "refused at once: the node is known to be down")                        \
-  X(POOL_CLOSED, 10, "the pool is closing or closed")                                        \
-  X(CONFIG, 11, "a bad option, variable or connection string")                               \
-  X(NO_MEMORY, 12, "out of memory")                                                          \
+#define KEEL_ERROR_MAP(X)                                             \
+  X(OK, 0, "success")                                                 \
+  X(SERVER, 1, "the server answered with an error; see its SQLSTATE") \
+  X(CONNECT_FAILED, 2, "no connection could be opened")               \
+  X(CONNECT_TIMEOUT, 3, "a connection was not open in time")          \
+  X(CONNECTION_LOST, 4, "the link to the server died")                \
+  X(ACQUIRE_TIMEOUT, 5, "no connection became free in time")          \
+  X(QUEUE_FULL, 6, "too many requests are waiting already")           \
+  X(QUERY_TIMEOUT, 7, "the request's deadline passed")                \
+  X(ABORTED, 8, "the caller aborted the request")                     \
+  X(BREAKER_OPEN, 9, "refused at once: the node is known to be down") \
+  X(POOL_CLOSED, 10, "the pool is closing or closed")                 \
+  X(CONFIG, 11, "a bad option, variable or connection string")        \
+  X(NO_MEMORY, 12, "out of memory")                                   \
   X(MISUSE, 13, "a call that its contract forbids, such as a query on a lease given back")
 
 typedef enum keel_code {
@@ -90,7 +90,7 @@ typedef struct keel_event keel_event;
 typedef void (*keel_doorbell)(void *data);
 
 typedef struct keel_engine_options {
-  size_t size;           /* stamped by keel_engine_options_init */
+  size_t size;            /* stamped by keel_engine_options_init */
   keel_doorbell doorbell; /* NULL: the taker uses keel_wait() */
   void *doorbell_data;
   int utf16_offsets; /* 1: cell offsets of KEEL_EV_ROWS count UTF-16 units (for JavaScript), 0: bytes */
@@ -99,7 +99,8 @@ typedef struct keel_engine_options {
 KEEL_API void keel_engine_options_init(keel_engine_options *options);
 
 /* Starts the engine thread. Any thread. *engine is set only on KEEL_OK; end it with keel_engine_stop. */
-KEEL_API KEEL_MUST_CHECK keel_code keel_engine_start(const keel_engine_options *options, keel_engine **engine);
+KEEL_API KEEL_MUST_CHECK keel_code keel_engine_start(const keel_engine_options *options,
+                                                     keel_engine **engine);
 
 /* Ends the engine at once: sockets are closed, work in flight is abandoned (close the pools first to have it settled),
  * events not yet taken are dropped, and after return the doorbell is never called again. Pools of this engine are freed.
@@ -109,7 +110,7 @@ KEEL_API void keel_engine_stop(keel_engine *engine);
 /* ---------------------------------------------------------------- pool */
 
 typedef enum keel_prepare {
-  KEEL_PREPARE_AUTO = 0,  /* prepare from the second use on; stops when a pooler in between cannot do it */
+  KEEL_PREPARE_AUTO = 0, /* prepare from the second use on; stops when a pooler in between cannot do it */
   KEEL_PREPARE_ALWAYS = 1,
   KEEL_PREPARE_NEVER = 2,
 } keel_prepare;
@@ -132,25 +133,26 @@ typedef struct keel_pool_options {
   const char *const *session_names;
   const char *const *session_values;
 
-  uint32_t min;                /* connections kept warm; default 0 */
-  uint32_t max;                /* default 10, at least 1 */
-  uint32_t max_waiting;        /* requests waiting for a connection, more are refused; 0: no bound (default) */
-  uint32_t max_uses;           /* a connection is retired after so many leases and lone statements; 0: off */
-  int64_t acquire_timeout_ms;  /* to wait for a connection; default 0 */
-  int64_t connect_timeout_ms;  /* to open one connection, names and TLS included; default 0 */
-  int64_t idle_timeout_ms;     /* an idle connection above min is closed after this; default 10000, 0: never */
-  int64_t max_lifetime_ms;     /* a connection is retired at max_lifetime * (1 - random(0, jitter)); 0: off (default) */
-  double lifetime_jitter;      /* 0..1, default 0.05 */
-  int64_t query_timeout_ms;    /* default deadline of a query, from submission; 0 (default): none */
-  int64_t cancel_timeout_ms;   /* a server silent so long after a cancel costs the connection; default 10000 */
-  int64_t drain_timeout_ms;    /* keel_pool_close's bound unless it is told another; default 10000 */
-  keel_prepare prepare;        /* default KEEL_PREPARE_AUTO */
-  uint32_t prepare_cache;      /* prepared statements kept per connection (LRU); default 256 */
-  uint32_t pipeline_depth;     /* lone statements in flight on one connection; default 1 */
-  int hold_new;                /* 1: each new connection is first lent to the owner (KEEL_EV_OPENED with a lease) */
-  int ask_password;            /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
-  int announce;                /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
-  int single;                  /* 1: a pool of one connection that is opened once and not replaced (pg's Client) */
+  uint32_t min;               /* connections kept warm; default 0 */
+  uint32_t max;               /* default 10, at least 1 */
+  uint32_t max_waiting;       /* requests waiting for a connection, more are refused; 0: no bound (default) */
+  uint32_t max_uses;          /* a connection is retired after so many leases and lone statements; 0: off */
+  int64_t acquire_timeout_ms; /* to wait for a connection; default 0 */
+  int64_t connect_timeout_ms; /* to open one connection, names and TLS included; default 0 */
+  int64_t idle_timeout_ms;    /* an idle connection above min is closed after this; default 10000, 0: never */
+  int64_t
+      max_lifetime_ms; /* a connection is retired at max_lifetime * (1 - random(0, jitter)); 0: off (default) */
+  double lifetime_jitter;    /* 0..1, default 0.05 */
+  int64_t query_timeout_ms;  /* default deadline of a query, from submission; 0 (default): none */
+  int64_t cancel_timeout_ms; /* a server silent so long after a cancel costs the connection; default 10000 */
+  int64_t drain_timeout_ms;  /* keel_pool_close's bound unless it is told another; default 10000 */
+  keel_prepare prepare;      /* default KEEL_PREPARE_AUTO */
+  uint32_t prepare_cache;    /* prepared statements kept per connection (LRU); default 256 */
+  uint32_t pipeline_depth;   /* lone statements in flight on one connection; default 1 */
+  int hold_new;     /* 1: each new connection is first lent to the owner (KEEL_EV_OPENED with a lease) */
+  int ask_password; /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
+  int announce;     /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
+  int single;       /* 1: a pool of one connection that is opened once and not replaced (pg's Client) */
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);
@@ -177,7 +179,8 @@ KEEL_API void keel_pool_free(keel_pool *pool);
 KEEL_API void keel_pool_hold_new(keel_pool *pool, int on);
 
 /* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */
-KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password, const char *failure);
+KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password,
+                                 const char *failure);
 
 /* ---------------------------------------------------------------- requests */
 
@@ -193,10 +196,10 @@ typedef enum keel_request_kind {
 #define KEEL_Q_IDEMPOTENT 0x10u /* the caller says that running it twice does no harm */
 
 typedef struct keel_request {
-  uint64_t tag; /* the caller's; comes back in every event of this request. Unique among those in flight */
+  uint64_t tag;   /* the caller's; comes back in every event of this request. Unique among those in flight */
   uint64_t lease; /* 0: any connection of the pool; else a lease taken by KEEL_ACQUIRE */
   keel_request_kind kind;
-  uint32_t flags; /* KEEL_Q_* */
+  uint32_t flags;     /* KEEL_Q_* */
   int64_t timeout_ms; /* negative: the pool's query_timeout_ms or acquire_timeout_ms; 0: none */
   const char *text;
   size_t text_length;
@@ -250,7 +253,7 @@ KEEL_API keel_event_kind keel_event_type(const keel_event *event);
 KEEL_API uint64_t keel_event_tag(const keel_event *event);
 KEEL_API uint32_t keel_event_pool(const keel_event *event);       /* keel_pool_id */
 KEEL_API uint32_t keel_event_connection(const keel_event *event); /* unique in the pool; 0: none */
-KEEL_API uint64_t keel_event_lease(const keel_event *event);      /* of KEEL_EV_LEASED, KEEL_EV_OPENED; else 0 */
+KEEL_API uint64_t keel_event_lease(const keel_event *event); /* of KEEL_EV_LEASED, KEEL_EV_OPENED; else 0 */
 
 typedef struct keel_field {
   const char *name; /* not NUL-terminated */
@@ -269,7 +272,8 @@ KEEL_API keel_field keel_fields_get(const keel_event *event, uint32_t column);
 /* KEEL_EV_ROWS; the engine must count in bytes (utf16_offsets 0). NULL: SQL NULL. Not NUL-terminated. */
 KEEL_API uint32_t keel_rows_count(const keel_event *event);
 KEEL_API uint32_t keel_rows_columns(const keel_event *event);
-KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint32_t column, uint32_t *length);
+KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint32_t column,
+                                     uint32_t *length);
 /* KEEL_EV_COMPLETE: the command tag ("INSERT 0 1"), NUL-terminated. */
 KEEL_API const char *keel_complete_tag(const keel_event *event);
 /* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,

@@ -75,9 +75,9 @@ static void stop_with_work_in_flight(void **state) {
   (void)state;
   for (int round = 0; round < 10; round++) {
     client_simple(&c, 3);
-    for (int i = 0; i < 10; i++) client_send(&c, 0, 0, i % 2 ? "SELECT pg_sleep(5)" : "SELECT 1", 0);
     client_acquire(&c);
     if (round % 2) client_query(&c, "SELECT 1");
+    for (int i = 0; i < 10; i++) client_send(&c, 0, 0, i % 2 ? "SELECT pg_sleep(5)" : "SELECT 1", 0);
     int64_t started = client_now_ms();
     c.pool = NULL;
     client_end(&c);
