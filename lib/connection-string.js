@@ -2,13 +2,14 @@
 
 const { parse } = require('pg-connection-string');
 const { KeelError } = require('./errors');
-const { redact } = require('./hardened-defaults');
+const { redact } = require('./redact');
 
 const ACCEPTED =
   'accepted is a URL such as postgres://user:password@host:5432/database, several hosts separated by commas, ' +
   "the path of a Unix socket's folder, or libpq's keywords (host=... dbname=...)";
 const KEYWORDS = /^\s*[a-z_]+\s*=/i;
 const URL_FORM = /^(postgres(?:ql)?|pg|tcp|pgsql):\/\/([^/?#]*)(.*)$/is;
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 const SYSTEM_ROOTS = /([?&])sslrootcert=system(&|$)/i;
 
 function invalid(option, text, why, cause) {
@@ -44,12 +45,22 @@ function parseUrl(text, [, scheme, authority, rest], option) {
   if (rest.includes('://')) throw invalid(option, text, 'it holds two URLs');
   const several = hosts.length > 1;
   const single = several ? `${scheme}://${authority.slice(0, at)}several${rest}` : text;
+  checkSslMode(rest, text, option);
   const config = parseSingle(single.replace(SYSTEM_ROOTS, keepSeparator), text, option);
   if (several) {
     config.host = hosts.map(({ name }) => decodeURIComponent(name)).join(',');
     config.port = hosts.map(({ port }) => port).join(',');
   }
   return config;
+}
+
+// pg-connection-string lets a mode that it does not know pass for "no TLS".
+function checkSslMode(rest, text, option) {
+  const query = rest.includes('?') ? rest.slice(rest.indexOf('?') + 1) : '';
+  const mode = new URLSearchParams(query).get('sslmode');
+  if (mode === null || SSL_MODES.includes(mode)) return;
+  const message = `${option}: "${redact(text)}" is not valid; accepted are for sslmode: ${SSL_MODES.join(', ')}`;
+  throw new KeelError('KEEL_CONFIG', message, { option: 'sslmode' });
 }
 
 function keepSeparator(_match, before, after) {

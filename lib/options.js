@@ -6,7 +6,7 @@
  */
 
 const { KeelError } = require('./errors');
-const { tlsOptions } = require('./tls');
+const { keyFailure, tlsOptions } = require('./tls');
 
 const MAX_MS = 2 ** 31 - 1;
 const MAX_COUNT = 2 ** 31 - 1;
@@ -311,7 +311,7 @@ function engineOptions(parameters) {
     connectTimeout: connectTimeout(parameters),
     queryTimeout: milli(parameters.query_timeout || given.queryTimeout),
     prepare: PREPARE.get(given.prepare) ?? 'auto',
-    askPassword: typeof parameters.password === 'function',
+    askPassword: typeof parameters.password === 'function' || keyFailure(parameters.ssl) !== undefined,
   };
 }
 

@@ -1,6 +1,14 @@
 'use strict';
 
-/** Asks the application's password function whenever the engine opens a connection, and keeps what it threw. */
+const { keyFailure } = require('./tls');
+
+// Attempts fail one after the other, and are heard of at once; more are not under way than a pool has connections.
+const KEPT = 1000;
+
+/**
+ * Asks the application's password function whenever the engine opens a connection, and keeps what it threw. What else
+ * is known to be wrong with opening one is told here, too.
+ */
 class Passwords {
   /**
    * @param {object} parameters a ConnectionParameters
@@ -16,6 +24,8 @@ class Passwords {
 
   async answer(engine, connId) {
     try {
+      const failure = keyFailure(this.parameters.ssl);
+      if (failure) throw failure;
       const password = await this.ask.call(undefined, this.parameters);
       if (password !== undefined && password !== null && typeof password !== 'string') {
         throw new TypeError('Password must be a string');
@@ -32,15 +42,14 @@ class Passwords {
     this.lastFailure += 1;
     const message = `password function failed (${this.lastFailure})`;
     this.failures.set(message, error);
+    this.failures.delete(`password function failed (${this.lastFailure - KEPT})`);
     return message;
   }
 
-  /** What the password function threw, if that is why a connection failed. */
+  /** What the password function threw, if that is why a connection failed. All who waited for it hear the same. */
   take(message = '') {
     const key = /password function failed \(\d+\)/.exec(message)?.[0];
-    const error = this.failures.get(key);
-    this.failures.delete(key);
-    return error;
+    return this.failures.get(key);
   }
 }
 

@@ -228,16 +228,16 @@ class Pool extends EventEmitter {
   /* ---------------------------------------------------------------- figures */
 
   get totalCount() {
-    return this._engine.stats().total;
+    return this._engine.counts().total;
   }
 
   get idleCount() {
-    return this._engine.stats().idle;
+    return this._engine.counts().idle;
   }
 
   /** Requests that wait for a connection; as in pg without those that have one being opened for them. */
   get waitingCount() {
-    const { waiting, connecting } = this._engine.stats();
+    const { waiting, connecting } = this._engine.counts();
     return Math.max(0, waiting - connecting);
   }
 

@@ -154,6 +154,7 @@ class Statement {
   fields(shared) {
     try {
       const result = this._currentResult();
+      result.rows.length = 0; // columns again before the end: the statement is run anew, known to have left no trace
       const parsers = result.parsersFor(shared);
       this._builder = makeRowBuilder(shared, parsers, result.rowAsArray ? 'array' : undefined);
       result._parsers = parsers;

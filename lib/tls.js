@@ -1,5 +1,6 @@
 'use strict';
 
+const { X509Certificate } = require('crypto');
 const fs = require('fs');
 const net = require('net');
 const tls = require('tls');
@@ -43,7 +44,7 @@ function readPem(option, value) {
   if (value?.pem !== undefined) return readPem(option, value.pem); // Node's form for keys with a passphrase
   if (typeof value !== 'string')
     throw invalid(option, 'accepted are PEM text, a Buffer or the path of a file');
-  return value.includes('-----BEGIN') ? value : readFile(option, value);
+  return value.includes('-----BEGIN') ? checkPem(option, value) : readFile(option, value);
 }
 
 function readFile(option, path) {
@@ -60,9 +61,39 @@ function readFile(option, path) {
   }
 }
 
+const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g;
+
+// libpq would find out at every connection, and tell in OpenSSL's words.
 function checkPem(option, text) {
-  if (text.includes('-----BEGIN')) return text;
-  throw invalid(option, 'it holds no PEM text (-----BEGIN ...)');
+  const blocks = [...text.matchAll(PEM_BLOCK)];
+  if (blocks.length === 0) throw invalid(option, 'it holds no PEM text (-----BEGIN ... -----END ...)');
+  try {
+    for (const [block, label] of blocks) if (label === 'CERTIFICATE') new X509Certificate(block);
+  } catch {
+    throw invalid(option, 'a certificate in it cannot be read; accepted is PEM text as openssl writes it');
+  }
+  return text;
+}
+
+const LOOKS_LIKE_A_PATH = /[/\\]|\.(?:pem|key)$/i;
+
+const keyText = (key) => (key instanceof Uint8Array ? Buffer.from(key).toString() : (key.pem ?? key));
+
+/**
+ * Why connections cannot be opened with this `ssl`, if its key is none. pg looks at the key when it connects and not
+ * before, and programs rely on that; what could be the path of a file is looked for at once all the same.
+ */
+function keyFailure(ssl) {
+  const key = ssl?.key;
+  if (key === undefined || key === null) return undefined;
+  const text = keyText(key);
+  if (typeof text !== 'string' || text.includes('-----BEGIN') || LOOKS_LIKE_A_PATH.test(text))
+    return undefined;
+  return invalid('ssl.key', 'it is no PEM text (-----BEGIN ...), nor the path of a file');
+}
+
+function readKey(ssl) {
+  return keyFailure(ssl) === undefined ? readPem('ssl.key', ssl.key) : undefined;
 }
 
 let systemRoots;
@@ -88,6 +119,13 @@ function skipsIdentity({ checkServerIdentity }) {
   );
 }
 
+// Node takes whatever is not `false` for true; 'no' would then verify, and say nothing.
+function checkRejectUnauthorized({ rejectUnauthorized }) {
+  if (rejectUnauthorized === undefined || rejectUnauthorized === null) return;
+  if (typeof rejectUnauthorized !== 'boolean')
+    throw invalid('ssl.rejectUnauthorized', `it is a ${typeof rejectUnauthorized}; accepted is true, false`);
+}
+
 function serverName({ servername }, host) {
   if (servername === undefined || servername === null) return {};
   if (typeof servername !== 'string' || servername === '')
@@ -105,10 +143,11 @@ function serverName({ servername }, host) {
 function tlsOptions(ssl, host) {
   if (!ssl) return { keywords: { sslmode: 'disable' } };
   const given = ssl === true ? {} : ssl;
+  checkRejectUnauthorized(given);
   const result = { keywords: { ...serverName(given, host) } };
   if (given.cert !== undefined && given.cert !== null) result.sslCertPem = readPem('ssl.cert', given.cert);
   else result.keywords.sslcert = NO_FILE;
-  if (given.key !== undefined && given.key !== null) result.sslKeyPem = readPem('ssl.key', given.key);
+  if (given.key !== undefined && given.key !== null) result.sslKeyPem = readKey(given);
   if (typeof given.passphrase === 'string') result.keywords.sslpassword = given.passphrase;
   const ca = given.ca === undefined || given.ca === null ? undefined : readPem('ssl.ca', given.ca);
   return given.rejectUnauthorized === false ? unverified(result) : verified(result, given, ca);
@@ -125,4 +164,4 @@ function verified(result, given, ca) {
   return result;
 }
 
-module.exports = { normalizeSsl, tlsOptions };
+module.exports = { keyFailure, normalizeSsl, tlsOptions };

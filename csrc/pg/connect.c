@@ -213,6 +213,7 @@ void keel__wire_password(keel__wire *wire, const char *password, const char *fai
 
 static void opened(keel__wire *wire) {
   wire->announcement = keel__wire_announcement(wire);
+  keel__parameters_known(wire);
   if (wire->announcement == NULL) {
     failed_because(wire, "out of memory");
     return;

@@ -65,6 +65,19 @@ keel_event *keel__event_notification(int backend, const char *channel, const cha
   return event;
 }
 
+keel_event *keel__event_parameter(const char *name, const char *value) {
+  size_t name_length = strlen(name), value_length = strlen(value);
+  keel_event *event =
+      keel__event_new(KEEL_EV_PARAMETER, keel__body_bytes(10) + name_length + value_length + 2);
+  if (event == NULL) return NULL;
+  event->words[8] = (int32_t)name_length;
+  event->words[9] = (int32_t)value_length;
+  char *text = (char *)(event->words + 10);
+  memcpy(text, name, name_length + 1);
+  memcpy(text + name_length + 1, value, value_length + 1);
+  return event;
+}
+
 keel_event *keel__event_copy(int direction) {
   keel_event *event = keel__event_new(KEEL_EV_COPY, keel__body_bytes(9));
   if (event != NULL) event->words[8] = direction;

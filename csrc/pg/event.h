@@ -45,6 +45,7 @@ static inline size_t keel__body_bytes(size_t word) {
 
 /* NAME = value pairs and small events whose body is one or two texts. */
 keel_event *keel__event_complete(const char *tag);
+keel_event *keel__event_parameter(const char *name, const char *value);
 keel_event *keel__event_notification(int backend, const char *channel, const char *payload);
 keel_event *keel__event_copy(int direction);
 

@@ -176,6 +176,7 @@ static void end_head(keel__wire *wire) {
   wire->error = NULL;
   wire->head = item->next;
   if (wire->head == NULL) wire->tail = &wire->head;
+  keel__parameters_report(wire);
   if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else {

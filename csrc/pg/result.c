@@ -25,6 +25,7 @@ static void deliver_rows(keel__wire *wire, const keel__query *query, const PGres
 }
 
 static void note_tag(keel__wire *wire, const char *tag) {
+  keel__parameters_touched(wire, tag);
   if (strcmp(tag, "COMMIT") == 0) wire->committed = true;
   if (strcmp(tag, "DISCARD ALL") != 0 && strcmp(tag, "DEALLOCATE ALL") != 0) return;
   keel__wire_lock(wire);

@@ -169,6 +169,7 @@ void keel__wire_destroy(keel__wire *wire) {
   keel__addresses_destroy(&wire->addresses);
   keel__free(wire->announcement);
   keel__free(wire->last_words);
+  keel__free(wire->parameters);
   keel__free(wire->password);
   keel__free(wire);
 }
@@ -230,42 +231,10 @@ keel__peer keel__wire_peer(const keel__wire *wire) {
 
 /* ---------------------------------------------------------------- announcing */
 
-/* What libpq remembers of the server's reports; there is no way to ask it for all. */
-static const char *const PARAMETERS[] = {
-    "application_name",
-    "client_encoding",
-    "DateStyle",
-    "in_hot_standby",
-    "integer_datetimes",
-    "IntervalStyle",
-    "is_superuser",
-    "server_encoding",
-    "server_version",
-    "TimeZone",
-    "session_authorization",
-    "standard_conforming_strings",
-    "search_path",
-    "default_transaction_read_only",
-};
-
-static size_t put_parameters(const keel__wire *wire, char *to, size_t size) {
-  size_t used = 0;
-  for (size_t i = 0; i < sizeof PARAMETERS / sizeof PARAMETERS[0]; i++) {
-    const char *value = PQparameterStatus(wire->pg, PARAMETERS[i]);
-    if (value == NULL) continue;
-    size_t name_size = strlen(PARAMETERS[i]) + 1, value_size = strlen(value) + 1;
-    if (used + name_size + value_size > size) break;
-    memcpy(to + used, PARAMETERS[i], name_size);
-    memcpy(to + used + name_size, value, value_size);
-    used += name_size + value_size;
-  }
-  return used;
-}
-
 keel_event *keel__wire_announcement(const keel__wire *wire) {
-  char parameters[2048];
+  char parameters[KEEL__PARAMETERS_SIZE];
   keel__peer peer = keel__wire_peer(wire);
-  size_t bytes = put_parameters(wire, parameters, sizeof parameters);
+  size_t bytes = keel__parameters_list(wire->pg, parameters, sizeof parameters);
   keel_event *event = keel__event_new(KEEL_EV_OPENED, keel__peer_bytes(&peer, bytes));
   if (event != NULL) keel__event_put_peer(event, &peer, parameters, bytes);
   return event;

@@ -58,6 +58,9 @@ typedef struct keel__wire {
   PGresult *error;          /* the head's */
   keel__detail *last_words; /* the server's FATAL while nothing was in flight */
   keel__item reset;
+  char *parameters; /* as last told: name NUL value NUL ... */
+  size_t parameters_size;
+  bool settings_touched;    /* a SET has run since */
   keel_event *announcement; /* KEEL_EV_OPENED, made before the core can be told: a lease may depend on it */
 } keel__wire;
 
@@ -98,6 +101,15 @@ void keel__connect_end_share(keel__wire *wire);
 void keel__exchange_write(keel__wire *wire);
 void keel__exchange_read(keel__wire *wire);
 void keel__exchange_lost(keel__wire *wire);
+/* parameters.c: name NUL value NUL of every setting that libpq knows of; the bytes used of `to`. */
+#define KEEL__PARAMETERS_SIZE 2048
+size_t keel__parameters_list(PGconn *pg, char *to, size_t size);
+/* What the settings are now needs no telling: KEEL_EV_OPENED holds them. */
+void keel__parameters_known(keel__wire *wire);
+/* A command has run; was it one that may change a setting? */
+void keel__parameters_touched(keel__wire *wire, const char *tag);
+/* KEEL_EV_PARAMETER for each setting that has changed, once the server is ready again. */
+void keel__parameters_report(keel__wire *wire);
 /* result.c: hands a result of the head's on as events. */
 void keel__result_deliver(keel__wire *wire, const PGresult *result);
 /* FATAL or PANIC: the session is over. */

@@ -415,6 +415,16 @@ describe('Pool', () => {
     assert.match(pool.constructor.name, /Pool/);
   });
 
+  it('takes a key that is none, as pg does, says so when it connects, and does not show it', async () => {
+    const ssl = { key: 'no key at all', rejectUnauthorized: false };
+    const pool = make({ ssl });
+    assert.doesNotMatch(util.inspect(pool) + JSON.stringify(pool), /no key at all/);
+    const error = await pool.query('select 1').catch((failure) => failure);
+    assert.deepEqual([error.code, error.cause.code], ['KEEL_CONNECT_FAILED', 'KEEL_CONFIG']);
+    assert.match(error.message, /^ssl\.key: /);
+    assert.doesNotMatch(`${error.message}${error.stack}${util.inspect(error)}`, /no key at all/);
+  });
+
   it("keeps pg's defaults in its options", () => {
     const { max, min, maxUses, idleTimeoutMillis, allowExitOnIdle, maxLifetimeSeconds } = make().options;
     assert.deepEqual(

@@ -1,10 +1,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { rootCertificates } = require('node:tls');
 const PgConnectionParameters = require('pg/lib/connection-parameters');
 const ConnectionParameters = require('../../lib/connection-parameters');
 const { clientEngineOptions, poolEngineOptions } = require('../../lib/options');
 
+const [FIRST_ROOT, SECOND_ROOT] = rootCertificates;
 const PG_VARIABLES = Object.keys(process.env).filter((name) => name.startsWith('PG'));
 
 function withEnvironment(variables, use) {
@@ -163,16 +165,16 @@ describe('what the engine is given', () => {
   });
 
   it('TLS that does not verify, without the files of the home folder', () => {
-    const { keywords, sslCaPem } = engineOf({ ssl: { rejectUnauthorized: false, ca: '-----BEGIN C' } });
+    const { keywords, sslCaPem } = engineOf({ ssl: { rejectUnauthorized: false, ca: FIRST_ROOT } });
     assert.equal(keywords.sslmode, 'require');
     assert.equal(sslCaPem, undefined);
     assert.match(keywords.sslrootcert, /none/);
   });
 
   it('TLS that verifies, by the given authority or those that Node trusts', () => {
-    const given = engineOf({ host: 'h', ssl: { ca: ['-----BEGIN A', Buffer.from('-----BEGIN B')] } });
+    const given = engineOf({ host: 'h', ssl: { ca: [FIRST_ROOT, Buffer.from(SECOND_ROOT)] } });
     assert.equal(given.keywords.sslmode, 'verify-full');
-    assert.equal(given.sslCaPem, '-----BEGIN A\n-----BEGIN B');
+    assert.equal(given.sslCaPem, `${FIRST_ROOT}\n${SECOND_ROOT}`);
     const trusted = engineOf({ host: 'h', ssl: true });
     assert.ok(trusted.sslCaPem.split('-----BEGIN CERTIFICATE-----').length > 50);
   });
@@ -184,9 +186,9 @@ describe('what the engine is given', () => {
   });
 
   it('no check of the name where a function without arguments says so', () => {
-    const ssl = { ca: '-----BEGIN A', checkServerIdentity: () => undefined };
+    const ssl = { ca: FIRST_ROOT, checkServerIdentity: () => undefined };
     assert.equal(engineOf({ host: 'h', ssl }).keywords.sslmode, 'verify-ca');
-    const looking = { ca: '-----BEGIN A', checkServerIdentity: (_host, cert) => cert };
+    const looking = { ca: FIRST_ROOT, checkServerIdentity: (_host, cert) => cert };
     assert.throws(() => engineOf({ host: 'h', ssl: looking }), {
       code: 'KEEL_CONFIG',
       message: /checkServerIdentity/,
