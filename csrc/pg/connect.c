@@ -1,4 +1,5 @@
 /* connect.c: from the core's wish for a connection to one that is ready for queries. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../core/alloc.h"
@@ -227,20 +228,33 @@ static void opened(keel__wire *wire) {
   keel__wire_unlock(wire);
 }
 
-/* All settings in one round trip. set_config() takes names and values as parameters, so nothing has to be quoted. */
+/* A pooler hands out process numbers of its own. Behind one that changes sessions between transactions a statement
+ * prepared in one of them may be missing in the next, and within a transaction there is no second try. */
+static bool asks_for_pooler(const keel__wire *wire) {
+  return wire->conn->pool->config.prepare == KEEL_PREPARE_AUTO && !wire->conn->pool->prepare_off;
+}
+
+/* All in one round trip. set_config() takes names and values as parameters, so nothing has to be quoted. */
 static bool send_settings(keel__wire *wire) {
   const keel__params *session = &wire->target->session;
   const char *values[2 * KEEL__PARAMS_MAX];
-  char text[KEEL__PARAMS_MAX * 40];
-  size_t used = 0;
+  char text[64 + KEEL__PARAMS_MAX * 40];
   int count = 0;
+  size_t used = (size_t)snprintf(text, sizeof text, "SELECT pg_catalog.pg_backend_pid()");
   for (int i = 0; i < session->count; i++) {
     values[count++] = session->keywords[i];
     values[count++] = session->values[i];
-    used += (size_t)snprintf(text + used, sizeof text - used, "%s set_config($%d, $%d, false)",
-                             i == 0 ? "SELECT" : ",", 2 * i + 1, 2 * i + 2);
+    used += (size_t)snprintf(text + used, sizeof text - used, ", pg_catalog.set_config($%d, $%d, false)",
+                             2 * i + 1, 2 * i + 2);
   }
   return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 0) == 1;
+}
+
+static void look_for_pooler(const keel__wire *wire, const PGresult *result) {
+  if (!asks_for_pooler(wire) || strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(wire->pg)) return;
+  keel__wire_lock(wire);
+  keel__pool_set_prepare_off(wire->conn->pool);
+  keel__wire_unlock(wire);
 }
 
 static void flush_settings(keel__wire *wire) {
@@ -257,7 +271,7 @@ static void begin_session(keel__wire *wire) {
     failed_in_libpq(wire);
     return;
   }
-  if (wire->target->session.count == 0) {
+  if (wire->target->session.count == 0 && !asks_for_pooler(wire)) {
     opened(wire);
     return;
   }
@@ -288,7 +302,10 @@ static void session_step(keel__wire *wire) {
       return;
     }
     bool refused = PQresultStatus(result) != PGRES_TUPLES_OK;
-    if (refused) settings_refused(wire, result);
+    if (refused)
+      settings_refused(wire, result);
+    else
+      look_for_pooler(wire, result);
     PQclear(result);
     if (refused) return;
   }
