@@ -74,8 +74,10 @@ static void describe(const keel_pool *pool, keel_code code, keel__detail *detail
   const keel__pool *core = &pool->core;
   keel__detail_clear(detail);
   if (code == KEEL_ACQUIRE_TIMEOUT || code == KEEL_QUEUE_FULL) {
-    snprintf(message, size, "%s (total %u, idle %u, waiting %u)", keel_code_text(code), core->conn_total,
-             keel__pool_count(core, KEEL__CONN_IDLE), core->queue.count);
+    /* Whoever waited in vain is among those that wait; whom the full queue did not take is not. */
+    uint32_t waiting = core->queue.count - (code == KEEL_QUEUE_FULL);
+    snprintf(message, size, "%s (total=%u, idle=%u, waiting=%u)", keel_code_text(code), core->conn_total,
+             keel__pool_count(core, KEEL__CONN_IDLE), waiting);
     keel__detail_add(detail, 'M', message);
   } else {
     keel__detail_add(detail, 'M', keel_code_text(code));

@@ -123,6 +123,7 @@ function connectErrorOf(info, where, passwords) {
   return Object.assign(failure, { keelCode: failure.code, ...system });
 }
 
+const FIGURES = / \(total=\d+, idle=\d+, waiting=\d+\)$/;
 const WITH_COUNTS = new Set([CODES.ACQUIRE_TIMEOUT, CODES.QUEUE_FULL]);
 
 /** Why a pool's request failed. */
@@ -136,9 +137,8 @@ function poolErrorOf(info, pool) {
     return DatabaseError.fromFields(info.fields, fateOf(info, pool._where));
   }
   const error = errorOf(info, pool._where);
-  if (WITH_COUNTS.has(info.code)) {
-    error.message += ` (total=${pool.totalCount}, idle=${pool.idleCount}, waiting=${pool.waitingCount})`;
-  }
+  // The figures of that moment; by now they may be others.
+  if (WITH_COUNTS.has(info.code)) error.message += FIGURES.exec(info.fields.M)?.[0] ?? '';
   return error;
 }
 

@@ -70,7 +70,7 @@ const questions = [
   {
     ask: 'the message of a request that waited in vain',
     why: 'A request that waited in vain says how busy the pool was',
-    answer: 'timeout exceeded when trying to connect (total=1, idle=0, waiting=0)',
+    answer: 'timeout exceeded when trying to connect (total=1, idle=0, waiting=1)',
   },
   {
     ask: 'a query after its query_timeout',
