@@ -18,6 +18,7 @@ static const char *const NAMES[] = {
     "TimeZone",
     "session_authorization",
     "standard_conforming_strings",
+    "scram_iterations",
     "search_path",
     "default_transaction_read_only",
 };
