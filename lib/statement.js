@@ -26,6 +26,9 @@ class Field {
   }
 }
 
+const MAX_PARAMETERS = 65_535; // the protocol counts them in 16 bits
+
+const isName = (name) => typeof name === 'string' && !name.includes('\0');
 const misuse = (message) => new KeelError(CODES.MISUSE, message);
 
 class Statement {
@@ -103,6 +106,12 @@ class Statement {
     if (values && !Array.isArray(values)) throw misuse('Query values must be an array');
     this.text ??= ''; // a statement asked for by its name alone
     const given = values || [];
+    if (given.length > MAX_PARAMETERS) {
+      throw misuse(`A query takes at most ${MAX_PARAMETERS} values, and ${given.length} were given`);
+    }
+    if (this.name !== undefined && !isName(this.name)) {
+      throw misuse('The name of a statement must be a string without a zero byte');
+    }
     const extended =
       config.queryMode === 'extended' || this.name || config.rows || (this.text && given.length > 0);
     if (extended) this.params = prepareValues(given);

@@ -32,6 +32,29 @@ describe('errors', () => {
 
   after(() => pool.end());
 
+  describe('of what the protocol cannot carry', () => {
+    const CASES = {
+      'too many values': [
+        { text: 'select 1', values: new Array(65_536).fill(1) },
+        /at most 65535 values, and 65536/,
+      ],
+      'a name that is a number': [{ text: 'select $1::int', values: [1], name: 5 }, /name of a statement/],
+      'a name with a zero byte': [
+        { text: 'select $1::int', values: [1], name: 'a\0b' },
+        /name of a statement/,
+      ],
+    };
+
+    for (const [what, [query, message]] of Object.entries(CASES)) {
+      it(what, async () => {
+        const error = await failureOf(pool.query(query));
+        assert.equal(error.code, 'KEEL_MISUSE');
+        assert.equal(error.outcome, 'not-sent');
+        assert.match(error.message, message);
+      });
+    }
+  });
+
   describe('within a procedure that has committed', () => {
     before(() =>
       cluster.psql(`
