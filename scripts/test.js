@@ -14,7 +14,7 @@ const { setUp } = require('./lib/setup');
 
 const SUITE_LIMIT_MS = 600_000;
 const LINGER_MS = 10_000;
-const MOCHA_SUITES = ['unit', 'integration', 'differential', 'drizzle'];
+const MOCHA_SUITES = ['unit', 'integration', 'differential', 'drizzle', 'dropin'];
 
 /** Each part resolves to `{ passed, failed }`; one that throws counts as one failure. */
 const PARTS = {
@@ -68,7 +68,7 @@ async function testTypes() {
 
 async function runMocha(suite) {
   const counts = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pgkeel-test-')), 'counts.json');
-  const args = ['--reporter', './test/support/reporter.js', '--recursive', `test/${suite}`];
+  const args = ['--reporter', './test/support/reporter.js', `test/${suite}/**/*.test.js`];
   const { giveUp, stopWatching } = watchMocha(counts);
   try {
     const options = { env: { PGKEEL_TEST_COUNTS: counts }, giveUp };
