@@ -7,7 +7,7 @@ const Connection = require('./connection');
 const ConnectionParameters = require('./connection-parameters');
 const defaults = require('./defaults');
 const { CODES, KeelError } = require('./errors');
-const { checkConnectionOptions } = require('./options');
+const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
 const { Statement } = require('./statement');
 const TypeOverrides = require('./type-overrides');
@@ -53,6 +53,7 @@ class Client extends EventEmitter {
     // Queries that have been asked and not answered, the oldest first.
     hide(this, '_queue', []);
     hide(this, '_link', null);
+    hide(this, '_queryTimeout', queryTimeoutOf(this.connectionParameters));
   }
 
   /* ---------------------------------------------------------------- opening and closing */
@@ -166,6 +167,7 @@ class Client extends EventEmitter {
     statement.watchSignal();
     this._queue.push(statement);
     if (this._connected) this._send(statement);
+    else statement.waitAtMost(this._queryTimeout);
   }
 
   _send(statement) {

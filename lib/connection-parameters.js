@@ -8,6 +8,7 @@ const { normalizeSsl } = require('./tls');
 
 const TLS_MODES_OF_ENVIRONMENT = Object.freeze({
   disable: false,
+  allow: false, // as long as the server does not insist, and then only libpq's keyword form says it
   prefer: true,
   require: true,
   'verify-ca': true,

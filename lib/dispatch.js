@@ -93,8 +93,7 @@ class Dispatcher {
       case KIND.FIELDS:
         return sink.fields(reader.fields(at));
       case KIND.ROWS:
-        this.#rowBytes += reader.rowBytes(at);
-        return sink.rows(reader.rows(at));
+        return this.#toRows(reader, at, sink);
       case KIND.COMPLETE:
         return sink.complete(reader.complete(at));
       case KIND.DONE:
@@ -107,6 +106,18 @@ class Dispatcher {
         this.#settle(request);
         return sink.error(reader.failure(at, this.#native.codes));
     }
+  }
+
+  // A value can be longer than V8 makes strings: a failure of this query's, and no other's.
+  #toRows(reader, at, sink) {
+    this.#rowBytes += reader.rowBytes(at);
+    let block;
+    try {
+      block = reader.rows(at);
+    } catch (error) {
+      return sink.unreadable(error);
+    }
+    return sink.rows(block);
   }
 
   #settle(request) {

@@ -94,6 +94,7 @@ const { Submission } = require('./submission');
  *   anew (its plan was stale, say), forget the rows so far
  * @property {(block: import('./decode').RowBlock) => void} rows some of its rows: give it to the function that
  *   makeRowBuilder() made. The block is valid during the call only
+ * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
  * @property {(info: Failure) => void} error

@@ -297,6 +297,11 @@ function connectTimeout({ given, connect_timeout: seconds }) {
   return milli(given.connect_timeout || seconds) * 1000;
 }
 
+/** How long a query may take that says nothing itself; 0: no limit. */
+function queryTimeoutOf({ query_timeout: ofPg, given }) {
+  return milli(ofPg || given.queryTimeout);
+}
+
 /** What every engine pool is given, be it a Client's or a Pool's. */
 function engineOptions(parameters) {
   const { given } = parameters;
@@ -309,7 +314,7 @@ function engineOptions(parameters) {
     ...pem,
     session: sessionOf(parameters),
     connectTimeout: connectTimeout(parameters),
-    queryTimeout: milli(parameters.query_timeout || given.queryTimeout),
+    queryTimeout: queryTimeoutOf(parameters),
     prepare: PREPARE.get(given.prepare) ?? 'auto',
     askPassword: typeof parameters.password === 'function' || keyFailure(parameters.ssl) !== undefined,
   };
@@ -344,6 +349,7 @@ function poolEngineOptions(parameters, options) {
 }
 
 module.exports = {
+  queryTimeoutOf,
   checkConnectionOptions,
   checkPoolOptions,
   checkQueryOptions,

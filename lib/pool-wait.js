@@ -1,6 +1,7 @@
 'use strict';
 
 const { rejectForCaller, captureSite, atSite } = require('./caller');
+const { safeCall } = require('./safe-call');
 
 const ignore = () => {};
 
@@ -38,7 +39,7 @@ class Wait {
     if (client === undefined) return this.fail(() => pool._holdsClients.brokenClient(info));
     this.settled = true;
     if (this.resolve !== undefined) return this.resolve(client);
-    return this.callback(undefined, client, client.release);
+    return safeCall(this.callback, undefined, client, client.release);
   }
 
   error(info) {
@@ -51,7 +52,7 @@ class Wait {
     this.pool._waits.delete(this);
     if (this.reject !== undefined) this.reject(makeError());
     else if (this.resolve !== undefined) rejectForCaller(this.resolve, makeError);
-    else this.callback(atSite(makeError(), this.site), undefined, ignore);
+    else safeCall(this.callback, atSite(makeError(), this.site), undefined, ignore);
   }
 }
 

@@ -12,6 +12,7 @@ const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
 const { PoolClients } = require('./pool-clients');
 const { Wait } = require('./pool-wait');
+const { safeCall } = require('./safe-call');
 const { Statement } = require('./statement');
 const TypeOverrides = require('./type-overrides');
 
@@ -63,6 +64,7 @@ class Pool extends EventEmitter {
     // Requests for a client, the oldest first.
     hide(this, '_waits', new Set());
     hide(this, '_lastCheck', null);
+    hide(this, '_whenEnded', undefined);
     // What only clients can give (events, hooks, parsers of one client) takes pool.query() the long way round.
     hide(this, '_needsClients', Boolean(this.options.onConnect || this.options.verify));
     hide(this, '_holdsClients', new PoolClients(this));
@@ -210,12 +212,13 @@ class Pool extends EventEmitter {
       const error = new KeelError(CODES.POOL_CLOSED, 'Called end on pool more than once');
       return callback ? callback(error) : this.Promise.reject(error);
     }
-    const { timeout, force } = readEndOptions(callback ? {} : (options ?? {}));
+    const { timeout, force, error } = readEndOptions(callback ? {} : (options ?? {}));
+    if (error !== undefined) return this.Promise.reject(error);
     this.ending = true;
-    const promise = callback ? undefined : new this.Promise((resolve) => (this._endCallback = resolve));
-    if (callback) this._endCallback = callback;
+    this._whenEnded = new this.Promise((resolve) => (this._endCallback = resolve));
+    if (callback) this._whenEnded.then(() => safeCall(callback));
     this._engine.close(timeout ?? this.options.drainTimeout ?? FOR_EVER, force ?? false);
-    return promise;
+    return callback ? undefined : this._whenEnded;
   }
 
   /** @internal */
@@ -314,16 +317,10 @@ function queryAndRelease(client, config, values, settled) {
 }
 
 function readEndOptions({ timeout, force }) {
-  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 0 && timeout <= FOR_EVER)) {
-    throw new KeelError(
-      CODES.CONFIG,
-      `timeout: accepted is a whole number of milliseconds from 0 to ${FOR_EVER}`,
-      {
-        option: 'timeout',
-      },
-    );
-  }
-  return { timeout, force };
+  const isValid = timeout === undefined || (Number.isInteger(timeout) && timeout >= 0 && timeout <= FOR_EVER);
+  if (isValid) return { timeout, force };
+  const message = `timeout: accepted is a whole number of milliseconds from 0 to ${FOR_EVER}`;
+  return { error: new KeelError(CODES.CONFIG, message, { option: 'timeout' }) };
 }
 
 function whereOf({ host, port }) {

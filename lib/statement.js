@@ -7,6 +7,7 @@
 
 const { rejectForCaller, captureSite, atSite } = require('./caller');
 const { CODES, KeelError } = require('./errors');
+const { TEXTS } = require('./failures');
 const { checkQueryOptions } = require('./options');
 const { makeRowBuilder } = require('./decode');
 const { QUERY_FLAGS } = require('./engine');
@@ -63,6 +64,8 @@ class Statement {
     this._failure = undefined; // of a parser: the rest of the answer is let go by
     this._signal = undefined;
     this._onAbort = undefined;
+    this._timer = undefined; // until the engine has it
+    this._askedAt = 0;
   }
 
   /* ---------------------------------------------------------------- what is asked */
@@ -119,9 +122,27 @@ class Statement {
 
   /* ---------------------------------------------------------------- sending and giving up */
 
+  /** Until it is sent nobody else sees to its time limit. @param {number} usual of a query that says nothing itself */
+  waitAtMost(usual) {
+    const limit = this.timeout ?? usual;
+    if (!limit) return;
+    this.timeout = limit;
+    this._askedAt = performance.now();
+    const late = () => new KeelError(CODES.QUERY_TIMEOUT, TEXTS[CODES.QUERY_TIMEOUT]);
+    this._timer = setTimeout(() => this.failLater(late), limit);
+  }
+
+  _stopWaiting() {
+    if (this._timer === undefined) return;
+    clearTimeout(this._timer);
+    this._timer = undefined;
+    this.timeout = Math.max(1, Math.round(this.timeout - (performance.now() - this._askedAt)));
+  }
+
   /** @param {import('./engine').EnginePool} engine */
   send(engine) {
     this.engine = engine;
+    this._stopWaiting();
     if (this.params === null) this.binary = false; // the simple protocol knows text only
     const signal = this._signal;
     if (signal?.aborted) return this.failLater(() => this._aborted());
@@ -185,6 +206,10 @@ class Statement {
     return undefined;
   }
 
+  unreadable(error) {
+    this._failure ??= error;
+  }
+
   _rowsToQuery(block) {
     const { query, result } = this;
     const rows = [];
@@ -242,6 +267,7 @@ class Statement {
 
   _end() {
     this.settled = true;
+    clearTimeout(this._timer);
     if (this._onAbort !== undefined) this._signal.removeEventListener('abort', this._onAbort);
   }
 

@@ -10,6 +10,7 @@
  * after it.
  */
 
+const { CODES, KeelError } = require('./errors');
 const { lowWord, highWord } = require('./requests');
 
 const OP = {
@@ -27,6 +28,9 @@ const MAX_FIXED_WORDS = QUERY_WORDS;
 /* A parameter is one word: the length of its text, or NULL, or BINARY - its bytes (which follow in the binary part). */
 const PARAM_NULL = -1;
 const PARAM_BINARY = -2;
+
+/* The server's limit of a value, which leaves room in a word. */
+const MAX_PARAMETER_BYTES = 2 ** 30 - 1;
 
 const POOL_DEFAULT = -1;
 const MAX_INT32 = 2 ** 31 - 1;
@@ -193,7 +197,12 @@ class Submission {
     if (typeof param === 'string') return this.#addText(param);
     if (param === null) return PARAM_NULL;
     if (!(param instanceof Uint8Array)) throw new TypeError('a parameter is null, a string or a Buffer');
-    this.#binary.push(param);
+    if (param.length > MAX_PARAMETER_BYTES) {
+      const text = `A value takes at most ${MAX_PARAMETER_BYTES} bytes, and one of ${param.length} was given`;
+      throw new KeelError(CODES.MISUSE, text);
+    }
+    // A copy, as of now: until the tick ends the caller may change the bytes, or transfer them away.
+    this.#binary.push(Buffer.from(param));
     this.#binaryBytes += param.length;
     return PARAM_BINARY - param.length;
   }

@@ -84,8 +84,8 @@ typedef struct keel__failure {
   char sqlstate[6]; /* "" when the server said nothing */
   /* Of a query with plan.parse: it was prepared before it failed, so the server has the statement. */
   bool prepared;
-  /* Raised by something that the statement called (the error has a context): a procedure may have committed before, so
-   * whatever the SQLSTATE says of plans, this is not about ours, and running it again could do it twice. */
+  /* Raised within a procedure, which may have committed before: whatever the SQLSTATE says of plans, running it again could
+   * do it twice. */
   bool nested;
   const void *detail;
 } keel__failure;
@@ -277,5 +277,8 @@ void keel__conn_closed(keel__conn *conn, keel__time now);
 /* The oldest statement in flight has dropped the session's prepared statements (DISCARD ALL, DEALLOCATE ALL). Just before its
  * keel__conn_answered. */
 void keel__conn_forget_prepared(keel__conn *conn);
+/* A statement ran that may have changed what prepared ones return (ALTER ...): they are prepared anew at their next use, which
+ * a transaction would not survive otherwise. */
+void keel__conn_plans_stale(keel__conn *conn);
 
 #endif

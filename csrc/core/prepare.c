@@ -87,10 +87,20 @@ static bool parse_failed(keel__conn *conn, keel__request *request, keel__lru_ent
   return true;
 }
 
+/* A statement keeps the parameter types of its preparation. After an ALTER TABLE these may be others, and what an unprepared
+ * statement would take is refused with one of these. Where the caller's value is to blame it fails once more. */
+static bool may_be_of_types(const keel__failure *failure) {
+  static const char *const states[] = {"22003", "22007", "22008", "22P02", "22P03", "42804", "42883"};
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+    if (is_state(failure, states[i])) return true;
+  return false;
+}
+
 static bool run_failed(keel__conn *conn, keel__request *request, keel__lru_entry *entry,
                        const keel__failure *failure) {
   bool missing = is_state(failure, "26000");
-  if (!missing && !is_state(failure, "0A000")) return false;
+  bool retyped = !request->named && may_be_of_types(failure);
+  if (!missing && !retyped && !is_state(failure, "0A000")) return false;
   /* An entry that is gone, or that is being prepared anew, is known of already: this one was sent before. */
   if (!entry || !entry->confirmed) return true;
   if (missing) {
@@ -129,6 +139,14 @@ static void forget_dropped(keel__conn *conn, const keel__list *list) {
 void keel__conn_forget_prepared(keel__conn *conn) {
   forget_dropped(conn, &conn->prepared.entries);
   forget_dropped(conn, &conn->prepared.pinned);
+}
+
+void keel__conn_plans_stale(keel__conn *conn) {
+  const keel__list *list = &conn->prepared.entries;
+  for (keel__link *link = keel__list_first(list); link; link = keel__list_next(list, link)) {
+    keel__lru_entry *entry = KEEL__OF(keel__lru_entry, link, link);
+    if (entry->confirmed) entry->stale = true;
+  }
 }
 
 void keel__pool_set_prepare_off(keel__pool *pool) {

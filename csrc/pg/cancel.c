@@ -2,41 +2,64 @@
 
 #include "../core/alloc.h"
 
+/* Cancels of one engine under way at once. A mute peer holds a thread for as long as the system waits for it; further ones
+ * are not sent then, and their connections are closed when their servers stay silent. */
+#define MOST 16
+
+/* A thread of its own: libuv's worker threads are few and shared with the whole process, where a mute peer would hold up
+ * files and names of others. */
 struct keel__cancel {
-  uv_work_t work; /* first: the callbacks get it */
+  uv_async_t ended; /* first: the callbacks get it */
+  uv_thread_t thread;
   keel__io *io;
   PGcancel *how;          /* a copy of what is needed, so that the connection may go */
   keel__cancel_done done; /* NULL: orphaned */
   void *data;
 };
 
-/* Worker thread. */
-static void cancel_blocking(uv_work_t *work) {
+/* The cancel's own thread. */
+static void cancel_blocking(void *data) {
+  keel__cancel *cancel = data;
   char message[256];
   /* Whether it worked shows in what the statement does. */
-  (void)PQcancel(((keel__cancel *)work)->how, message, sizeof message);
+  (void)PQcancel(cancel->how, message, sizeof message);
+  uv_async_send(&cancel->ended);
 }
 
-static void on_cancelled(uv_work_t *work, int status) {
-  (void)status;
-  keel__cancel *cancel = (keel__cancel *)work;
-  cancel->io->in_worker--;
-  if (cancel->done != NULL) cancel->done(cancel->data);
+static void on_closed(uv_handle_t *handle) {
+  keel__cancel *cancel = (keel__cancel *)handle;
   PQfreeCancel(cancel->how);
   keel__free(cancel);
 }
 
+static void on_ended(uv_async_t *ended) {
+  keel__cancel *cancel = (keel__cancel *)ended;
+  /* It has nothing left to do, and must have left uv_async_send() before the handle goes. */
+  uv_thread_join(&cancel->thread);
+  cancel->io->in_worker--;
+  cancel->io->cancels--;
+  if (cancel->done != NULL) cancel->done(cancel->data);
+  uv_close((uv_handle_t *)ended, on_closed);
+}
+
+static keel__cancel *started(keel__cancel *cancel) {
+  if (uv_thread_create(&cancel->thread, cancel_blocking, cancel) != 0) {
+    uv_close((uv_handle_t *)&cancel->ended, on_closed);
+    return NULL;
+  }
+  cancel->io->in_worker++;
+  cancel->io->cancels++;
+  return cancel;
+}
+
 keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done done, void *data) {
-  keel__cancel *cancel = keel__alloc(sizeof *cancel);
+  keel__cancel *cancel = io->cancels < MOST ? keel__alloc(sizeof *cancel) : NULL;
   if (cancel == NULL) return NULL;
   cancel->how = PQgetCancel(pg);
   cancel->io = io;
   cancel->done = done;
   cancel->data = data;
-  if (cancel->how != NULL && uv_queue_work(io->loop, &cancel->work, cancel_blocking, on_cancelled) == 0) {
-    io->in_worker++;
-    return cancel;
-  }
+  if (cancel->how != NULL && uv_async_init(io->loop, &cancel->ended, on_ended) == 0) return started(cancel);
   PQfreeCancel(cancel->how);
   keel__free(cancel);
   return NULL;

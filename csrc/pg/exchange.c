@@ -135,10 +135,8 @@ static void answered(keel__wire *wire, const keel__failure *failure) {
 }
 
 /* An ordinary error leaves no trace, unless a COMMIT came before it: one of several statements, or within a procedure. */
-static bool may_have_committed(const keel__wire *wire, const keel__query *query,
-                               const keel__failure *failure) {
-  if (wire->committed) return true;
-  return failure->nested && wire->conn->status == 'I' && keel__query_may_commit_within(query);
+static bool may_have_committed(const keel__wire *wire, const keel__failure *failure) {
+  return wire->committed || (failure->nested && wire->conn->status == 'I');
 }
 
 static void query_failed(keel__wire *wire, const keel__query *query, const PGresult *error) {
@@ -147,8 +145,8 @@ static void query_failed(keel__wire *wire, const keel__query *query, const PGres
   if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
   keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
   failure.prepared = wire->prepared;
-  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL;
-  if (may_have_committed(wire, query, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
+  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && keel__query_may_commit_within(query);
+  if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   answered(wire, &failure);
 }
 

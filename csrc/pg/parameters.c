@@ -6,21 +6,11 @@
 
 /* What libpq remembers of the server's reports; there is no way to ask it for all. */
 static const char *const NAMES[] = {
-    "application_name",
-    "client_encoding",
-    "DateStyle",
-    "in_hot_standby",
-    "integer_datetimes",
-    "IntervalStyle",
-    "is_superuser",
-    "server_encoding",
-    "server_version",
-    "TimeZone",
-    "session_authorization",
-    "standard_conforming_strings",
-    "scram_iterations",
-    "search_path",
-    "default_transaction_read_only",
+    "application_name", "client_encoding",       "DateStyle",
+    "in_hot_standby",   "integer_datetimes",     "IntervalStyle",
+    "is_superuser",     "server_encoding",       "server_version",
+    "TimeZone",         "session_authorization", "standard_conforming_strings",
+    "scram_iterations", "search_path",           "default_transaction_read_only",
 };
 
 #define NAME_COUNT (sizeof NAMES / sizeof NAMES[0])

@@ -189,7 +189,10 @@ static bool held(const sim_world *world, uint64_t lease) {
 }
 
 static bool about_preparation(const char *sqlstate) {
-  return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0 || strcmp(sqlstate, "0A000") == 0;
+  static const char *const about[] = {"26000", "42P05", "0A000", "22P02"};
+  for (unsigned i = 0; i < sizeof about / sizeof *about; i++)
+    if (strcmp(sqlstate, about[i]) == 0) return true;
+  return false;
 }
 
 static void check_server_error(sim_world *world, const sim_call *call, const keel__failure *failure) {

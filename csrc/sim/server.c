@@ -101,7 +101,8 @@ static const char *run_plan(sim_conn *conn, sim_job *job) {
     job->prepared = true;
   }
   if (prepared[plan.statement] == SIM_ABSENT) return "26000";
-  if (prepared[plan.statement] == SIM_STALE && conn->transaction != 'E') return "0A000";
+  if (prepared[plan.statement] == SIM_STALE && conn->transaction != 'E')
+    return plan.statement < SIM_FIRST_NAMED && plan.statement % 2 ? "22P02" : "0A000";
   return "";
 }
 

@@ -87,7 +87,7 @@ function companionsOf(pool) {
 function closeOnce(pool) {
   let closing;
   return function close(options) {
-    closing ??= pool.ended ? Promise.resolve() : pool.end(options);
+    closing ??= pool.ending ? pool._whenEnded : pool.end(options);
     return closing;
   };
 }

@@ -156,6 +156,34 @@ static void a_stale_plan_is_prepared_anew_once(void **state) {
   fake_free(fake);
 }
 
+static void other_types_are_prepared_anew_once(void **state) {
+  (void)state;
+  fake *fake = warm(KEEL_PREPARE_AUTO, 10);
+  run(fake, 1);
+  fake_query_with(fake, 0, 1, KEEL__NEVER);
+  fake_error(fake, 1, "22003", 'I');
+  expect(fake, "send c1 r2, send c1 r2");
+  assert_plan(fake, 2, 1, true, 1);
+  fake_error(fake, 1, "22003", 'I');
+  expect(fake, "SERVER r2 rolled-back");
+  fake_free(fake);
+}
+
+static void an_alter_makes_all_plans_anew(void **state) {
+  (void)state;
+  fake *fake = warm(KEEL_PREPARE_AUTO, 10);
+  run(fake, 1);
+  run(fake, 2);
+  keel__conn_plans_stale(fake->conns[1]);
+  run(fake, 1);
+  run(fake, 2);
+  run(fake, 2);
+  assert_plan(fake, 3, 1, true, 1);
+  assert_plan(fake, 4, 2, true, 2);
+  assert_plan(fake, 5, 2, false, 0);
+  fake_free(fake);
+}
+
 /* A procedure may have committed before something within it failed: once is all it may run. */
 static void what_fails_within_is_not_our_plan(void **state) {
   (void)state;
@@ -314,6 +342,8 @@ int main(void) {
       cmocka_unit_test(what_failed_to_parse_is_not_remembered),
       cmocka_unit_test(what_parsed_and_failed_is_remembered),
       cmocka_unit_test(a_stale_plan_is_prepared_anew_once),
+      cmocka_unit_test(other_types_are_prepared_anew_once),
+      cmocka_unit_test(an_alter_makes_all_plans_anew),
       cmocka_unit_test(what_fails_within_is_not_our_plan),
       cmocka_unit_test(a_missing_one_hints_at_a_pooler),
       cmocka_unit_test(a_missing_one_is_prepared_anew_when_told_always),

@@ -1,0 +1,22 @@
+'use strict';
+
+/*
+ * A contestant is a module with
+ *   open({ host, port, user, database, max }) -> a driver: { run, rows, transaction, close, database },
+ *     run(statement, values) as the driver's users would write it; rows(result) takes the rows out of what came of it;
+ *     transaction(work) calls work(run) between BEGIN and COMMIT; database() is Drizzle over it;
+ *   or, for a program of its own, run(job) -> figures, and `cases`, those that it can do;
+ *   packages: whose versions belong to the result;
+ *   missing(connection) -> why it cannot take part here, where that can happen.
+ */
+
+const CONTESTANTS = {
+  pgkeel: require('./pgkeel'),
+  pg: require('./pg'),
+  'pg-pipeline': require('./pg-pipeline'),
+  'postgres.js': require('./postgres-js'),
+  'pg-native': require('./pg-native'),
+  pgbench: require('./pgbench'),
+};
+
+module.exports = { CONTESTANTS };
