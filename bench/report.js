@@ -73,7 +73,7 @@ function report({ environment, options, cases, left }) {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   const head = [
     `${cores} x ${cpu}; Node.js ${node}; PostgreSQL ${server}; ${versions.join(', ')}`,
-    `${options.rounds} rounds of ${options.seconds} s; load before: ${load.toFixed(2)}`,
+    `rounds: ${options.rounds}, a measurement: ${options.seconds} s, load before: ${load.toFixed(2)}`,
     ...left.map(({ contestant, reason }) => `${contestant} left out: ${reason}`),
   ];
   return [head.join('\n'), ...cases.map(caseTable), ...slowdown(cases)].join('\n\n');

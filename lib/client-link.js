@@ -52,9 +52,10 @@ class ClientLink extends Link {
     client._connecting = false;
     client._connected = true;
     client._txStatus = 'I';
+    // Whoever hears of the connection may ask at once, and is behind those who have asked before.
+    for (const statement of client._queue.slice()) if (statement.tag === 0) client._send(statement);
     this.tellOpened();
     emitSafely(client, 'connect');
-    for (const statement of client._queue.slice()) if (statement.tag === 0) client._send(statement);
   }
 
   error(info) {

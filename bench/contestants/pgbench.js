@@ -24,7 +24,9 @@ module.exports = {
   },
   async run({ connection, seconds }) {
     const time = `--time=${Math.ceil(seconds)}`;
-    const { stdout } = await promisify(execFile)(program(), [...LOAD, time, ...at(connection)]);
+    const running = promisify(execFile)(program(), [...LOAD, time, ...at(connection)]);
+    process.once('exit', () => running.child.kill());
+    const { stdout } = await running;
     return { throughput: Number(/^tps = ([\d.]+)/m.exec(stdout)[1]) };
   },
 };

@@ -55,7 +55,7 @@ class TextReader {
 
 class OpReader {
  public:
-  OpReader(Environment *environment, const int32_t *words, size_t count, TextReader texts, const char *binary)
+  OpReader(Environment *environment, const int32_t *words, size_t count, TextReader texts, Text binary)
       : environment_(environment), at_(words), end_(words + count), texts_(texts), binary_(binary) {
     // Each parameter takes a word at least, so that this never grows, and what requests point to stays where it is.
     params_.resize(count);
@@ -135,7 +135,7 @@ class OpReader {
     request.name = name.data;
     ReadParams(&request);
     // A name is a C string: what is before a NUL would be another statement's name.
-    if (HasNul(name)) {
+    if (HasNul(name) || missing_) {
       Refuse(KEEL_MISUSE, request.tag);
     } else {
       batch_.push_back(request);
@@ -154,15 +154,20 @@ class OpReader {
     auto word = static_cast<int32_t>(Next());
     bool is_binary = word <= kParamBinary;
     Text value = texts_.Take(is_binary ? kParamNull : word);
-    if (is_binary) {
-      // No bytes at all are an empty value; a null pointer would be SQL's NULL.
-      value = {binary_ == nullptr ? "" : binary_, static_cast<size_t>(kParamBinary - word)};
-      if (value.length > 0) binary_ += value.length;
-    }
+    if (is_binary) value = TakeBinary(static_cast<size_t>(kParamBinary - word));
     params_[param_] = value.data;
     lengths_[param_] = static_cast<int32_t>(value.length);
     formats_[param_] = is_binary ? 1 : 0;
     param_++;
+  }
+
+  /* No bytes at all are an empty value; a null pointer would be SQL's NULL. */
+  Text TakeBinary(size_t length) {
+    missing_ = missing_ || length > binary_.length;
+    if (missing_ || length == 0) return {"", 0};
+    Text taken = {binary_.data, length};
+    binary_ = {binary_.data + length, binary_.length - length};
+    return taken;
   }
 
   void SubmitBatch() {
@@ -200,7 +205,7 @@ class OpReader {
   const int32_t *at_;
   const int32_t *end_;
   TextReader texts_;
-  const char *binary_;
+  Text binary_; /* what is left of it */
   uint32_t batch_pool_ = 0;
   std::vector<keel_request> batch_;
   std::vector<const char *> params_;
@@ -208,6 +213,8 @@ class OpReader {
   std::vector<uint8_t> formats_;
   size_t param_ = 0;
   std::vector<uint32_t> refused_;
+  bool missing_ =
+      false; /* fewer bytes came than the words say: no value is what it should be from there on */
 };
 
 Napi::Value RefusedList(Napi::Env env, const std::vector<uint32_t> &refused) {
@@ -230,7 +237,11 @@ Napi::Value Submit(Environment *environment, const Napi::CallbackInfo &info) {
   if (buffer.size() < units * kMaxUtf8PerUnit + 1) buffer.resize(units * kMaxUtf8PerUnit + 1);
   size_t bytes = 0;
   napi_get_value_string_utf8(env, info[2], buffer.data(), buffer.size(), &bytes);
-  const char *binary = info[3].IsUndefined() ? nullptr : info[3].As<Napi::Buffer<char>>().Data();
+  Text binary = {"", 0};
+  if (!info[3].IsUndefined()) {
+    auto bytes_given = info[3].As<Napi::Buffer<char>>();
+    binary = {bytes_given.Data(), bytes_given.Length()};
+  }
 
   OpReader reader(environment, words.Data(), count, TextReader(buffer.data(), bytes, units), binary);
   reader.Run();

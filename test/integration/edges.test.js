@@ -109,6 +109,22 @@ describe('at the edges', () => {
       assert.equal(error.outcome, 'not-sent');
     });
 
+    it('comes before those asked in the callback of connect() and its listeners', async () => {
+      const client = new Client(cluster.config());
+      const order = [];
+      const ask = (name) => client.query('select 1').then(() => order.push(name));
+      const first = ask('before');
+      const others = new Promise((resolve) => {
+        client.on('connect', () => resolve(ask('listener')));
+      });
+      await new Promise((resolve) => {
+        client.connect(() => resolve(ask('callback')));
+      });
+      await Promise.all([first, others]);
+      await client.end();
+      assert.deepEqual(order, ['before', 'callback', 'listener']);
+    });
+
     it('has the rest of its time afterwards', async () => {
       const client = new Client(cluster.config());
       const asked = failureOf(client.query({ text: 'select pg_sleep(5)', timeout: 200 }));

@@ -125,7 +125,7 @@ describe('pool.end()', () => {
 
   it('refuses nonsense', async () => {
     const pool = make();
-    assert.throws(() => pool.end({ timeout: 'soon' }), { code: 'KEEL_CONFIG' });
+    await assert.rejects(pool.end({ timeout: 'soon' }), { code: 'KEEL_CONFIG' });
     await pool.end();
   });
 

@@ -38,7 +38,7 @@ async function useStore(store) {
   told.push(await get('sid'));
   await promisify(store.set.bind(store))('sid', { cookie, text: 'another' });
   told.push(await get('sid'));
-  // JSON knows \u0000, PostgreSQL's text does not.
+  // JavaScript's strings may hold it, PostgreSQL's text may not.
   const refusal = promisify(store.get.bind(store))('zero\0byte').catch(({ code }) => code);
   told.push(await refusal);
   await promisify(store.destroy.bind(store))('sid');

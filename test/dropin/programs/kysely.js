@@ -48,6 +48,19 @@ async function main() {
       ),
   );
   told.push(await Promise.all(asked));
+  const counted = Array.from({ length: 50 }, (_, i) =>
+    db.transaction().execute(async (trx) => {
+      const { id } = await trx
+        .updateTable('person')
+        .set({ extra: sql`jsonb_set(extra, '{i}', to_jsonb((extra->>'i')::int + 1))` })
+        .where('name', '=', 'person 0')
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      if (i % 5 === 0) throw new Error(`${id} is not to be counted`);
+    }),
+  );
+  told.push((await Promise.allSettled(counted)).map(({ reason }) => reason?.message));
+  told.push(await db.selectFrom('person').select('extra').where('name', '=', 'person 0').execute());
   told.push(await sql`select ${1}::int8 as big, ${'x'}::text as t, ${[1, 2]}::int[] as list`.execute(db));
   await db.destroy();
   return told;
