@@ -219,7 +219,7 @@ KEEL_API KEEL_MUST_CHECK keel_code keel_submit(keel_pool *pool, const keel_reque
  * cancelled on the server. No effect when it has been settled already. Any thread. */
 KEEL_API void keel_abort(keel_pool *pool, uint64_t tag);
 
-/* Gives a lease back. Statements submitted on it before are finished first. A connection left inside a transaction is
+/* Gives a lease back. Statements submitted on it before are finished first, unless `destroy`. A connection left inside a transaction is
  * rolled back before anybody else gets it; `destroy` closes it instead. A lease that is gone already is no error. Any thread. */
 KEEL_API void keel_release(keel_pool *pool, uint64_t lease, int destroy);
 

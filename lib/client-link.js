@@ -106,7 +106,7 @@ class ClientLink extends Link {
       this.engine.close(0, true);
       return;
     }
-    this.engine.release(this.lease, true);
+    this.engine.release(this.lease, !running);
     this.engine.close(undefined, false);
   }
 

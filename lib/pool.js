@@ -26,7 +26,7 @@ const closedError = () => new KeelError(CODES.POOL_CLOSED, 'Cannot use a pool af
 /** pg's defaults, on a copy; passwords and keys do not show when the pool is printed. */
 function withDefaults(options) {
   const own = { ...options };
-  if ('password' in own) hide(own, 'password', own.password);
+  for (const secret of ['password', 'connectionString']) if (secret in own) hide(own, secret, own[secret]);
   if (own.ssl && own.ssl.key) hide(own.ssl, 'key', own.ssl.key);
   own.max = Number(own.max || own.poolSize || 10);
   own.min = Number(own.min || 0);

@@ -82,7 +82,7 @@ function prepareObject(object, seen) {
   if (typeof object.toPostgres !== 'function') return JSON.stringify(object);
   const path = seen ?? [];
   if (path.includes(object)) {
-    throw new Error(`circular reference detected while preparing "${object}" for query`);
+    throw new Error('circular reference detected while preparing a value for the query');
   }
   path.push(object);
   return prepare(object.toPostgres(prepareValue), path);

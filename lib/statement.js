@@ -293,11 +293,17 @@ class Statement {
     const callback = this.query === undefined ? this.callback : this.query.callback;
     try {
       if (callback) callback(error);
-      else if (this.query !== undefined) this.query.handleError(error, this.owner.connection);
+      else if (this.query !== undefined) this._tellQuery(error);
     } catch (thrown) {
       reportUncaught(thrown);
     }
     return undefined;
+  }
+
+  // What is not a Query of ours may have no way to be told.
+  _tellQuery(error) {
+    if (typeof this.query.handleError !== 'function') throw error;
+    this.query.handleError(error, this.owner.connection);
   }
 
   /** Answers by a callback. `entry` is the public function that was called. */

@@ -235,7 +235,10 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
 static void settle_all(keel__conn *conn, const keel__failure *why) {
   keel__pool *pool = conn->pool;
   for (keel__request *request; (request = keel__conn_head(conn)) != NULL;) {
-    if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, why);
+    keel__failure own = *why;
+    /* The server rolls back what was open when the link died, and this one was not to commit it. */
+    if (conn->status != 'I' && request->cannot_commit) own.outcome = KEEL_ROLLED_BACK;
+    if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, &own);
     keel__request_end(pool, request);
   }
   for (keel__link *link; (link = keel__list_first(&conn->lease_queue)) != NULL;)
@@ -253,7 +256,8 @@ static keel__failure failure_of_end(keel__close_reason reason, const keel__failu
 void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__failure *failure) {
   keel__pool *pool = conn->pool;
   keel__failure why = failure_of_end(reason, failure);
-  bool cancel = reason == KEEL__CLOSE_SHUTDOWN && conn->in_flight.count > 0 && !conn->cancel_sent;
+  bool ours = reason == KEEL__CLOSE_SHUTDOWN || reason == KEEL__CLOSE_DESTROYED;
+  bool cancel = ours && conn->in_flight.count > 0 && !conn->cancel_sent;
   settle_all(conn, &why);
   keel__lease *lease = keel__lease_find(&pool->leases, conn->lease);
   if (lease) lease->conn = NULL;

@@ -110,6 +110,7 @@ struct keel__request {
   uint32_t
       statement; /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
   bool named;    /* the caller chose the statement's name: always prepared, never evicted behind his back */
+  bool cannot_commit; /* set by the I/O side: inside a transaction it cannot be what commits it */
   bool settled;
   bool aborted;   /* given up by the caller (else by its deadline) */
   bool exposed;   /* in flight behind one that is being cancelled: the cancel may hit this one */

@@ -57,6 +57,9 @@ uint32_t keel__pool_established(const keel__pool *pool);
 void keel__pool_open_more(keel__pool *pool, keel__time now);
 void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why);
 void keel__open_expired(keel__conn *conn, keel__time now);
+void keel__open_succeeded(keel__pool *pool);
+/* A connection that could be opened was of no use: the minimum is not refilled in a hurry. */
+void keel__open_spoiled(keel__pool *pool, keel__time now);
 
 /* ---- lease.c */
 KEEL_MUST_CHECK keel_code keel__leases_reserve(keel__leases *leases, uint32_t spare);

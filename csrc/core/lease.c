@@ -86,6 +86,9 @@ void keel__lease_submit(keel__pool *pool, keel__request *request, keel__time now
 static void release_finish(keel__conn *conn, keel__time now) {
   bool destroy = conn->destroy_wanted;
   if (conn->setup_lease) conn->pool->setup_leases--;
+  /* Its owner did not want it as it was: the next one may be no better. */
+  if (conn->setup_lease && destroy) keel__open_spoiled(conn->pool, now);
+  if (conn->setup_lease && !destroy) keel__open_succeeded(conn->pool);
   conn->setup_lease = conn->release_wanted = conn->destroy_wanted = false;
   conn->lease = 0;
   if (destroy)
@@ -103,13 +106,6 @@ void keel__lease_next(keel__conn *conn, keel__time now) {
     release_finish(conn, now);
 }
 
-static bool is_abandoned(const keel__conn *conn) {
-  for (keel__link *link = keel__list_first(&conn->in_flight); link;
-       link = keel__list_next(&conn->in_flight, link))
-    if (keel__request_of(link)->state != KEEL__REQ_CANCELLING) return false;
-  return conn->lease_queue.count == 0;
-}
-
 void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now) {
   keel__lease *held = keel__lease_find(&pool->leases, lease);
   if (!held) return;
@@ -118,8 +114,8 @@ void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__ti
   if (!conn) return;
   conn->release_wanted = true;
   conn->destroy_wanted = destroy;
-  /* What is still in flight was given up and settled: a silent server is not to keep the place in the pool. */
-  if (destroy && is_abandoned(conn))
+  /* At once, whatever runs there: a silent server is not to keep the place in the pool. */
+  if (destroy)
     release_finish(conn, now);
   else
     keel__conn_next(conn, now);

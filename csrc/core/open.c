@@ -50,6 +50,17 @@ static void fail_hopeless(keel__pool *pool, keel__time started, const keel__fail
   }
 }
 
+void keel__open_succeeded(keel__pool *pool) {
+  pool->open_failures = 0;
+  keel__heap_remove(&pool->timers, &pool->reopen_timer);
+}
+
+void keel__open_spoiled(keel__pool *pool, keel__time now) {
+  pool->open_failures++;
+  pool->last_open_failure = now;
+  keel__heap_set(&pool->timers, &pool->reopen_timer, keel__time_after(now, backoff(pool)));
+}
+
 static void attempt_failed(keel__pool *pool, keel__time started, const keel__failure *why, keel__time now) {
   pool->counters.connect_failed++;
   /* Attempts that ran side by side failed of one cause: they count as one. */
@@ -152,8 +163,8 @@ void keel__conn_opened(keel__conn *conn, keel__time now) {
   if (!keel__conn_is_opening(conn)) return;
   bool hold = pool->config.hold_new && (pool->state == KEEL__POOL_OPEN || pool->queue.count > 0);
   pool->counters.created++;
-  pool->open_failures = 0;
-  keel__heap_remove(&pool->timers, &pool->reopen_timer);
+  /* What its owner is to set up first has not succeeded yet. */
+  if (!hold) keel__open_succeeded(pool);
   conn->opened = now;
   conn->retire_at = retirement(pool, now);
   conn->announced = true;

@@ -48,6 +48,14 @@ static void copy_texts(keel__query *query, const keel_request *request, char *at
   }
 }
 
+/* In doubt it may: the word anywhere in the text will do, be it in a comment or a name. */
+static bool cannot_commit(const keel__query *query) {
+  static const char *const words[] = {"commit", "end", "prepare"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcasestr(query->text, words[i]) != NULL) return false;
+  return true;
+}
+
 keel__query *keel__query_new(const keel_request *request) {
   size_t count = request->param_count;
   size_t arrays = count * (sizeof(char *) + 2 * sizeof(int));
@@ -70,6 +78,7 @@ keel__query *keel__query_new(const keel_request *request) {
   query->lengths = (int *)(query->params + count);
   query->formats = query->lengths + count;
   copy_texts(query, request, (char *)(query->formats + count));
+  query->core.cannot_commit = request->lease != 0 && cannot_commit(query);
   return query;
 }
 

@@ -145,6 +145,7 @@ static void release(sim_world *world) {
       released.lease;
   sim_trace(world, "release %" PRIu64 "%s", released.lease, destroy ? " destroy" : "");
   if (released.conn) {
+    if (released.conn->conn->setup_lease && !destroy) world->failed_at = 0;
     released.conn->destroy_asked = destroy;
     released.conn->last_used = world->now;
     released.conn->lease = 0;

@@ -98,15 +98,6 @@ static void check_idle_close(sim_world *world, const sim_conn *conn) {
   if (left < world->config.min) sim_fail(world, "an idle connection of the minimum is closed");
 }
 
-/* Whoever asked for what runs there has not given it up. */
-static bool is_wanted(const sim_conn *conn) {
-  for (uint32_t i = 0; i < conn->job_count; i++) {
-    const sim_call *call = conn->jobs[i].call;
-    if (!call || (call->code != KEEL_QUERY_TIMEOUT && call->code != KEEL_ABORTED)) return true;
-  }
-  return conn->lease != 0;
-}
-
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason) {
   unsigned id = conn->conn->id;
   const keel__pool_config *config = &world->config;
@@ -126,7 +117,7 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
         sim_fail(world, "c%u is not worn out yet", id);
       break;
     case KEEL__CLOSE_DESTROYED:
-      if (is_wanted(conn) || !conn->destroy_asked) sim_fail(world, "c%u is destroyed without a wish", id);
+      if (conn->lease || !conn->destroy_asked) sim_fail(world, "c%u is destroyed without a wish", id);
       break;
     case KEEL__CLOSE_CANCEL_SILENT:
       if (!conn->conn->cancel_sent ||

@@ -253,7 +253,7 @@ void sim_server_cancel(void *io, keel__conn *keel) {
   sim_world *world = io;
   sim_conn *conn = keel->io;
   keel__link *head = keel__list_first(&keel->in_flight);
-  bool last_one = world->now >= world->drain_end && !head;
+  bool last_one = (world->now >= world->drain_end || conn->destroy_asked) && !head;
   if (conn->closing || conn->cancel_unreported) sim_fail(world, "a cancel that was not due");
   if (!last_one && (!head || KEEL__OF(keel__request, link, head)->state != KEEL__REQ_CANCELLING))
     sim_fail(world, "a cancel for a statement that nobody gave up");

@@ -68,7 +68,7 @@ function makeDatabase(orm) {
 // hardenedDefaults() and must not wait for drizzle-orm.
 function openPool(options) {
   const { Pool } = require('../index.js');
-  return new Pool(resolveOptions(options));
+  return new Pool({ ...resolveOptions(options), hardened: true });
 }
 
 function companionsOf(pool) {

@@ -1,8 +1,10 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const util = require('node:util');
 const { Client, Pool } = require('../../lib');
 const { createDatabase } = require('../../lib/drizzle');
+const { until } = require('../support/poll');
 const { sharedCluster } = require('../support/shared');
 
 async function failureOf(promise) {
@@ -157,6 +159,62 @@ describe('at the edges', () => {
     refuse = false;
     assert.deepEqual((await hooked.query('select 1 as n')).rows, [{ n: 1 }]);
     await hooked.end();
+  });
+
+  it('a client that is destroyed ends the query that runs on it, and its place is free', async () => {
+    const client = await pool.connect();
+    const running = failureOf(client.query('select pg_sleep(30)'));
+    client.release(true);
+    const error = await running;
+    assert.deepEqual([error.code, error.outcome], ['KEEL_CONNECTION_LOST', 'unknown']);
+    assert.deepEqual((await pool.query('select 1 as n')).rows, [{ n: 1 }]);
+  });
+
+  it('a link that dies inside a transaction leaves nothing, unless it was to commit', async () => {
+    const outcomeOf = async (text) => {
+      const client = await pool.connect();
+      await client.query('begin');
+      const running = failureOf(client.query(text, [1]));
+      client.release(true);
+      return (await running).outcome;
+    };
+    assert.equal(await outcomeOf('select pg_sleep(30), $1::int'), 'rolled-back');
+    assert.equal(await outcomeOf('select pg_sleep(30), $1::int /* commit */'), 'unknown');
+  });
+
+  it('a connection that its hook always refuses is not opened in a hurry', async () => {
+    let opened = 0;
+    const refusing = new Pool({
+      ...cluster.config(),
+      min: 2,
+      onConnect: () => {
+        opened += 1;
+        throw new Error('never');
+      },
+    });
+    const end = performance.now() + 500;
+    await until(() => performance.now() > end, { what: 'half a second' });
+    await refusing.end();
+    assert.ok(opened >= 2 && opened < 30, `${opened} connections in half a second`);
+  });
+
+  it('a pool does not show the password of its connection string', () => {
+    const own = new Pool({ connectionString: 'postgres://u:not-to-be-seen@h/db' });
+    assert.doesNotMatch(util.inspect(own, { depth: 6 }) + JSON.stringify(own), /not-to-be-seen/);
+    assert.match(own.options.connectionString, /not-to-be-seen/);
+    return own.end();
+  });
+
+  it('the hardened profile says KEEL_CONNECT_FAILED, with what the server said as the cause', async () => {
+    const url = new URL(cluster.url);
+    url.pathname = '/no_such_database';
+    const { pool: own, close } = createDatabase({ connectionString: url.href, min: 0 });
+    const error = await failureOf(own.query('select 1'));
+    await close();
+    assert.deepEqual(
+      [error.code, error.cause.code, error.outcome],
+      ['KEEL_CONNECT_FAILED', '3D000', 'not-sent'],
+    );
   });
 
   it('close() and end() of one database may meet', async () => {

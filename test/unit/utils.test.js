@@ -100,7 +100,9 @@ describe('parameters become what pg makes of them', () => {
         }
       };
       assert.match(message(utils), /circular/);
-      assert.equal(message(utils), message(pgUtils));
+      // pg puts the value itself into one of them, and no message of ours holds a value.
+      const theirs = message(pgUtils).replace(/"me" for query/, 'a value for the query');
+      assert.equal(message(utils), theirs);
     });
   }
 
