@@ -219,8 +219,9 @@ KEEL_API KEEL_MUST_CHECK keel_code keel_submit(keel_pool *pool, const keel_reque
  * cancelled on the server. No effect when it has been settled already. Any thread. */
 KEEL_API void keel_abort(keel_pool *pool, uint64_t tag);
 
-/* Gives a lease back. Statements submitted on it before are finished first, unless `destroy`. A connection left inside a transaction is
- * rolled back before anybody else gets it; `destroy` closes it instead. A lease that is gone already is no error. Any thread. */
+/* Gives a lease back. Statements submitted on it before are finished first, and a connection left inside a transaction is
+ * rolled back before anybody else gets it. With `destroy` it is closed at once: what runs on it is cancelled and settled with
+ * KEEL_CONNECTION_LOST. A lease that is gone already is no error. Any thread. */
 KEEL_API void keel_release(keel_pool *pool, uint64_t lease, int destroy);
 
 /* ---------------------------------------------------------------- events */

@@ -106,9 +106,16 @@ class PoolClients {
     }
     link.settingUp = false;
     if (link.gone) return;
-    if (failure !== undefined) failOldest(pool, failure);
+    if (failure !== undefined && !failOldest(pool, failure)) this.reportRefusal(failure, client);
     if (Object.hasOwn(client, 'query')) pool._needsClients = true;
     link.giveBack(failure !== undefined);
+  }
+
+  // A connection that was opened to be kept warm: no request is there to be told.
+  reportRefusal(failure, client) {
+    const { pool } = this;
+    pool.log('a hook refused a connection that nobody waits for', failure);
+    if (pool.listenerCount('error') > 0) emitSafely(pool, 'error', failure, client);
   }
 
   // Unlike emit() this waits for listeners that are async functions: their queries are to come first, all of them.
@@ -223,9 +230,10 @@ async function within(ms, promise) {
 // The one for whom the connection was opened; with hooks every request for a connection is a Wait.
 function failOldest(pool, error) {
   const [oldest] = pool._waits;
-  if (oldest === undefined) return;
+  if (oldest === undefined) return false;
   oldest.fail(() => error);
   pool._engine.abort(oldest.tag);
+  return true;
 }
 
 module.exports = { PoolClients };

@@ -88,7 +88,6 @@ static void release_finish(keel__conn *conn, keel__time now) {
   if (conn->setup_lease) conn->pool->setup_leases--;
   /* Its owner did not want it as it was: the next one may be no better. */
   if (conn->setup_lease && destroy) keel__open_spoiled(conn->pool, now);
-  if (conn->setup_lease && !destroy) keel__open_succeeded(conn->pool);
   conn->setup_lease = conn->release_wanted = conn->destroy_wanted = false;
   conn->lease = 0;
   if (destroy)
@@ -114,6 +113,7 @@ void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__ti
   if (!conn) return;
   conn->release_wanted = true;
   conn->destroy_wanted = destroy;
+  if (conn->setup_lease && !destroy) keel__open_succeeded(pool);
   /* At once, whatever runs there: a silent server is not to keep the place in the pool. */
   if (destroy)
     release_finish(conn, now);

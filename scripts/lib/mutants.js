@@ -28,8 +28,8 @@ const MUTANTS = [
   {
     name: 'a connection given up on keeps its place until the cancel is given up too',
     file: 'core/lease.c',
-    from: 'if (destroy && is_abandoned(conn))',
-    to: 'if (false && is_abandoned(conn))',
+    from: 'if (destroy)\n    release_finish(conn, now);',
+    to: 'if (destroy && conn->in_flight.count == 0)\n    release_finish(conn, now);',
   },
   {
     name: 'a request is settled a second time when the answer comes after its deadline',
@@ -76,10 +76,10 @@ const MUTANTS = [
   {
     name: 'what was sent before the link died is sent again',
     file: 'core/conn.c',
-    from: 'if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, why);',
+    from: 'if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, &own);',
     to:
       'if (request->state == KEEL__REQ_SENT && !request->lease) { keel__request_queue(pool, request); continue; }\n' +
-      'if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, why);',
+      'if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, &own);',
   },
   {
     name: 'the end of a drain forgets those who wait',

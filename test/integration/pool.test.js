@@ -333,6 +333,20 @@ describe('Pool', () => {
       assert.equal((await pool.query('select 1 as a')).rows[0].a, 1);
     });
 
+    it('onConnect that fails on a connection to be kept warm is told by the event error', async () => {
+      const refused = new Error('no warm ones');
+      const pool = make({
+        min: 1,
+        onConnect: () => {
+          throw refused;
+        },
+      });
+      const [error] = await new Promise((resolve) => {
+        pool.once('error', (...args) => resolve(args));
+      });
+      assert.equal(error, refused);
+    });
+
     it('verify decides by a callback', async () => {
       let answer = new Error('refused');
       const pool = make({ max: 1, verify: (client, done) => client.query('select 1', () => done(answer)) });

@@ -192,15 +192,6 @@ const objects = [
   ['toPostgres uses what it is given', () => ({ toPostgres: (prepare) => prepare({ a: [1] }) }), 'jsonb'],
   ['toPostgres gives another with toPostgres', () => ({ toPostgres: () => new Money('x') })],
   [
-    'toPostgres gives itself',
-    () => ({
-      toPostgres() {
-        return this;
-      },
-      toString: () => 'itself',
-    }),
-  ],
-  [
     'toPostgres throws',
     () => ({
       toPostgres() {
