@@ -17,6 +17,7 @@ const CODES = Object.freeze({
   CONFIG: 'KEEL_CONFIG',
   NO_MEMORY: 'KEEL_NO_MEMORY',
   MISUSE: 'KEEL_MISUSE',
+  TRANSACTION_ENDED: 'KEEL_TRANSACTION_ENDED', // of pgkeel/drizzle: a tx used after its end
 });
 
 // Not enumerable where pg's own error has no such property: a program that compares, prints or serialises the errors of

@@ -30,6 +30,8 @@ export type KeelErrorCode =
   | 'KEEL_CONFIG'
   /** A call that cannot be carried out, as a query without a text, or a client used after its release. */
   | 'KEEL_MISUSE'
+  /** A Drizzle `tx` used after its transaction has ended. */
+  | 'KEEL_TRANSACTION_ENDED'
   | 'KEEL_NO_MEMORY';
 
 /** Node's codes of system errors, as in `ECONNREFUSED`. */

@@ -39,7 +39,7 @@ export interface QueryOptions {
   prepare?: Prepare | undefined;
   /** Ask for results in binary form. */
   binary?: boolean | undefined;
-  /** Rows fetched at a time from the server. */
+  /** Accepted for pg's sake; all rows are fetched at once. */
   rows?: number | undefined;
   /** `'extended'` uses the extended protocol without values, too. */
   queryMode?: 'simple' | 'extended' | undefined;

@@ -13,6 +13,7 @@ expectTypeOf<KeelErrorCode>().toEqualTypeOf<
   | 'KEEL_POOL_CLOSED'
   | 'KEEL_CONFIG'
   | 'KEEL_MISUSE'
+  | 'KEEL_TRANSACTION_ENDED'
   | 'KEEL_NO_MEMORY'
 >();
 expectTypeOf<Outcome>().toEqualTypeOf<'not-sent' | 'rolled-back' | 'unknown'>();
