@@ -15,7 +15,7 @@ static const keel_pool_options DEFAULTS = {
     .drain_timeout_ms = 10000,
     .prepare = KEEL_PREPARE_AUTO,
     .prepare_cache = 256,
-    .pipeline_depth = 1,
+    .pipeline_depth = 64,
     .announce = 1,
 };
 
@@ -114,9 +114,15 @@ static keel_code delivery_init(keel__delivery *delivery) {
   return uv_mutex_init(&delivery->lock) == 0 ? KEEL_OK : KEEL_NO_MEMORY;
 }
 
+static uint32_t next_serial(void) {
+  static atomic_uint last;
+  return atomic_fetch_add(&last, 1) + 1;
+}
+
 static keel_code core_init(keel_pool *pool, keel__pool_config *config) {
   keel__time from_libpq = keel__conninfo_timeout(&pool->target.params);
   if (config->connect_timeout == KEEL__NEVER) config->connect_timeout = from_libpq;
+  pool->serial = next_serial();
   pool->farewell = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->tombstone = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   if (pool->farewell == NULL || pool->tombstone == NULL || delivery_init(&pool->delivery) != KEEL_OK)

@@ -9,7 +9,7 @@ const defaults = require('./defaults');
 const { CODES, KeelError } = require('./errors');
 const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
-const { Statement } = require('./statement');
+const { PRELUDE, Statement } = require('./statement');
 const TypeOverrides = require('./type-overrides');
 const utils = require('./utils');
 
@@ -307,5 +307,7 @@ function hide(target, key, value) {
 }
 
 Client.Query = Query;
+/** It takes queries with a prelude. */
+Client.prototype[PRELUDE] = true;
 
 module.exports = Client;

@@ -316,6 +316,7 @@ function engineOptions(parameters) {
     connectTimeout: connectTimeout(parameters),
     queryTimeout: queryTimeoutOf(parameters),
     prepare: PREPARE.get(given.prepare) ?? 'auto',
+    ...(given.pipeline === false && { pipelineDepth: 1 }),
     askPassword: typeof parameters.password === 'function' || keyFailure(parameters.ssl) !== undefined,
   };
 }

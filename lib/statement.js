@@ -27,6 +27,9 @@ class Field {
   }
 }
 
+/** Key of a query config: a command that goes in front of the query, in the same round trip. Only with values. */
+const PRELUDE = Symbol('prelude');
+
 const MAX_PARAMETERS = 65_535; // the protocol counts them in 16 bits
 
 const isName = (name) => typeof name === 'string' && !name.includes('\0');
@@ -42,6 +45,7 @@ class Statement {
     this.owner = owner;
     this.text = '';
     this.name = undefined;
+    this.prelude = undefined; // a command that goes in front of it
     this.params = null;
     this.lease = 0;
     this.flags = 0;
@@ -82,6 +86,7 @@ class Statement {
     this.results = this.result;
     this.text = config.text;
     this.name = config.name || undefined;
+    this.prelude = config[PRELUDE];
     try {
       this._readOptions(config);
       this._readValues(config, values || config.values);
@@ -330,4 +335,4 @@ function emitSafely(emitter, ...args) {
   }
 }
 
-module.exports = { Statement, emitSafely };
+module.exports = { PRELUDE, Statement, emitSafely };

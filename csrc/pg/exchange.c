@@ -42,20 +42,21 @@ static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
 
 static bool send_prepared(keel__wire *wire, keel__query *query) {
   char made[NAME_SIZE];
-  const char *name = query->name;
+  const char *name = query->statement->name;
   if (!query->core.named) {
     statement_name(wire, query->core.plan.statement, made);
     name = made;
   }
   query->item.parsing = query->core.plan.parse;
-  if (query->item.parsing && PQsendPrepare(wire->pg, name, query->text, 0, NULL) != 1) return false;
+  if (query->item.parsing && PQsendPrepare(wire->pg, name, query->statement->text, 0, NULL) != 1)
+    return false;
   return PQsendQueryPrepared(wire->pg, name, (int)query->param_count, query->params, query->lengths,
                              query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
 static bool send_extended(keel__wire *wire, keel__query *query) {
   if (query->core.plan.statement != 0) return send_prepared(wire, query);
-  return PQsendQueryParams(wire->pg, query->text, (int)query->param_count, NULL, query->params,
+  return PQsendQueryParams(wire->pg, query->statement->text, (int)query->param_count, NULL, query->params,
                            query->lengths, query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
@@ -66,24 +67,36 @@ static bool send_nul(keel__wire *wire) {
   return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
+/* Without a Sync of its own: when it fails the server passes over what comes behind it. */
+static bool send_prelude(keel__wire *wire, keel__query *query) {
+  query->item.opening = query->prelude != NULL;
+  if (!query->item.opening) return true;
+  return PQsendQueryParams(wire->pg, query->prelude->text, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
 static bool send_query(keel__wire *wire, keel__query *query) {
   if (query->has_nul) return send_nul(wire);
-  if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->text) == 1;
+  if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->statement->text) == 1;
   if (query->item.plain) return send_extended(wire, query);
   if (query->core.plan.evict != 0 && !send_evict(wire, &query->item, query->core.plan.evict)) return false;
-  return send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
+  return send_prelude(wire, query) && send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
 }
 
 static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
-  item->evicting = item->evict_synced = item->parsing = false;
+  item->opening = item->evicting = item->evict_synced = item->parsing = false;
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
   return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
          keel__pq_sync(wire->pg) == 1;
 }
 
+static keel__phase phase_after(const keel__item *item, keel__phase phase) {
+  if (phase < KEEL__PHASE_PRELUDE && item->opening) return KEEL__PHASE_PRELUDE;
+  return phase < KEEL__PHASE_PARSE && item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+}
+
 static keel__phase first_phase(const keel__item *item) {
-  return item->evicting ? KEEL__PHASE_EVICT : item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+  return item->evicting ? KEEL__PHASE_EVICT : phase_after(item, KEEL__PHASE_EVICT);
 }
 
 static void begin_head(keel__wire *wire) {
@@ -145,7 +158,7 @@ static void query_failed(keel__wire *wire, const keel__query *query, const PGres
   if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
   keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
   failure.prepared = wire->prepared;
-  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && keel__query_may_commit_within(query);
+  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && query->statement->may_commit_part;
   if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   answered(wire, &failure);
 }
@@ -189,15 +202,14 @@ static void end_head(keel__wire *wire) {
 /* ---------------------------------------------------------------- reading */
 
 static void next_phase(keel__wire *wire) {
-  bool parses = wire->phase == KEEL__PHASE_EVICT && wire->head->parsing;
-  wire->phase = parses ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+  wire->phase = phase_after(wire->head, wire->phase);
 }
 
 /* The end of one command's results; in plain mode of all. */
 static void on_separator(keel__wire *wire) {
   if (wire->head->plain) {
     end_head(wire);
-  } else if (wire->phase == KEEL__PHASE_PARSE ||
+  } else if (wire->phase == KEEL__PHASE_PARSE || wire->phase == KEEL__PHASE_PRELUDE ||
              (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
     next_phase(wire);
   }
@@ -231,7 +243,7 @@ static void on_result(keel__wire *wire, PGresult *result) {
     return;
   } else if (wire->phase == KEEL__PHASE_PARSE) {
     wire->prepared = status == PGRES_COMMAND_OK;
-  } else if (!wire->head->is_reset) {
+  } else if (!wire->head->is_reset && wire->phase == KEEL__PHASE_RUN) {
     keel__result_deliver(wire, result);
   }
   PQclear(result);

@@ -1,17 +1,55 @@
 'use strict';
 
 const { KeelError } = require('../errors');
+const { PRELUDE } = require('../statement');
 
-/** One connection of a transaction. Its queries run one after the other, in the order they were given. */
+/**
+ * One connection of a transaction. Its queries run one after the other, in the order they were given. BEGIN waits for the
+ * first of them and goes out with it, where the client can do that: a round trip less.
+ */
 class QueuedConnection {
   constructor(client) {
     this.client = client;
     this.pending = 0;
     this.tail = undefined;
+    this.begin = undefined; // until it has been sent
+    this.refusal = undefined; // why the transaction has never begun
+  }
+
+  /** @param {string} text the BEGIN of what comes next */
+  beginWith(text) {
+    this.begin = text;
+  }
+
+  /** Whether the server has heard of the transaction; once idle() it may have to be ended there. */
+  get hasBegun() {
+    return this.begin === undefined && this.refusal === undefined;
+  }
+
+  /** Until all that was given has been answered. */
+  async idle() {
+    while (this.pending > 0) await this.tail;
+  }
+
+  async run(config, params) {
+    if (this.refusal !== undefined) throw this.refusal;
+    if (this.begin === undefined) return this.client.query(config, params);
+    const begin = this.begin;
+    this.begin = undefined;
+    try {
+      // The simple protocol, which is what a statement without values goes by, takes nothing in front of it.
+      if (params.length > 0) return await this.client.query({ ...config, [PRELUDE]: begin }, params);
+      await this.client.query(begin);
+    } catch (error) {
+      // Unless the server says that it is inside a (failed) transaction, what came next would run outside of any.
+      if (this.client.getTransactionStatus() !== 'E') this.refusal = error;
+      throw error;
+    }
+    return this.client.query(config, params);
   }
 
   query(config, params) {
-    const run = async () => this.client.query(config, params);
+    const run = () => this.run(config, params);
     const result = this.pending === 0 ? run() : this.tail.then(run);
     this.pending += 1;
     const settle = () => {
