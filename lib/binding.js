@@ -19,10 +19,10 @@ const FILES = { system: 'pgkeel.node', static: 'pgkeel_static.node' };
  * it (they must be found first for malloc and the like), hence PGKEEL_NO_DEEPBIND. glibc alone has it. What has been linked
  * in statically is bound already.
  */
-function openFlags(choice) {
+function openFlags() {
   const { RTLD_NOW, RTLD_DEEPBIND } = os.constants.dlopen;
   const deep = RTLD_DEEPBIND !== undefined && !process.env.PGKEEL_NO_DEEPBIND && !isSanitized();
-  return deep && choice !== 'static' ? RTLD_NOW | RTLD_DEEPBIND : RTLD_NOW;
+  return deep && chosen() !== 'static' ? RTLD_NOW | RTLD_DEEPBIND : RTLD_NOW;
 }
 
 function chosen() {
@@ -35,13 +35,17 @@ function isSanitized() {
   return /lib[atu]b?san\.so/.test(process.env.LD_PRELOAD ?? '');
 }
 
+/** @returns {string} the addon that the environment asks for */
+function addonFile() {
+  return path.join(FOLDER, FILES[chosen()]);
+}
+
 let binding;
 
 /** @returns {object} what csrc/addon exports, of this environment */
 function loadBinding() {
   if (binding !== undefined) return binding;
-  const choice = chosen();
-  const addon = path.join(FOLDER, FILES[choice]);
+  const addon = addonFile();
   if (!fs.existsSync(addon)) {
     throw new Error(
       `pgkeel's native addon has not been built: ${addon} is missing. ` +
@@ -50,7 +54,7 @@ function loadBinding() {
   }
   const module = { exports: {} };
   try {
-    process.dlopen(module, addon, openFlags(choice));
+    process.dlopen(module, addon, openFlags());
   } catch (err) {
     throw new Error(
       `pgkeel's native addon cannot be loaded: ${err.message}. It may have been built for another system or Node.js; ` +
@@ -61,4 +65,4 @@ function loadBinding() {
   return (binding = module.exports);
 }
 
-module.exports = { loadBinding };
+module.exports = { addonFile, loadBinding };

@@ -39,7 +39,7 @@ function staticLibraries(root) {
   const archives = ['pq', 'pgcommon_shlib', 'pgport_shlib'].map((name) =>
     path.join(root, 'lib', `lib${name}.a`),
   );
-  return [...archives, '-l:libssl.a', '-l:libcrypto.a', '-ldl', '-pthread'];
+  return [...archives, '-l:libssl.a', '-l:libcrypto.a', '-lm', '-ldl', '-pthread'];
 }
 
 function libraries(root) {
