@@ -131,9 +131,9 @@ static PGconn *start_with(const keel__wire *wire, char *const lists[3]) {
   add_argument(&arguments, "hostaddr", lists[1]);
   add_argument(&arguments, "port", lists[2]);
   add_argument(&arguments, "password", wire->password);
-  add_argument(&arguments, "sslrootcert", target->ca.path);
-  add_argument(&arguments, "sslcert", target->cert.path);
-  add_argument(&arguments, "sslkey", target->key.path);
+  add_argument(&arguments, "sslrootcert", target->secrets->ca.path);
+  add_argument(&arguments, "sslcert", target->secrets->cert.path);
+  add_argument(&arguments, "sslkey", target->secrets->key.path);
   return PQconnectStartParams(arguments.keywords, arguments.values, 0);
 }
 
