@@ -1,6 +1,7 @@
 'use strict';
 
 const { ITEMS, item } = require('../tables');
+const { burn } = require('../work');
 const { expectKey, expectRows } = require('./expect');
 
 const FIND = { name: 'find_item', text: 'select id, name, quantity from items where id = $1' };
@@ -25,14 +26,11 @@ async function start(driver) {
   return { once };
 }
 
-const WORK_MS = 0.02;
-
 async function startWithWork(driver, job) {
-  const { once } = await start(driver, job);
+  const { once } = await start(driver);
   const onceAndWork = async () => {
     await once();
-    const until = performance.now() + WORK_MS;
-    while (performance.now() < until);
+    burn(job.workSteps);
   };
   return { once: onceAndWork };
 }
@@ -46,5 +44,6 @@ module.exports = [
     start: startWithWork,
   },
 ];
+module.exports.FIND = FIND;
 module.exports.finder = finder;
 module.exports.randomKey = randomKey;

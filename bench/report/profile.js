@@ -1,0 +1,7 @@
+'use strict';
+
+function profileSections() {
+  return [];
+}
+
+module.exports = { profileSections };
