@@ -43,7 +43,7 @@ function scaling({ cases }) {
       curves: curves(points, value),
     });
     const panels = [
-      panel('time (one second divided by operations per second)', ({ throughput }) => 1e6 / throughput),
+      panel('time (1 s / operations per second)', ({ throughput }) => 1e6 / throughput),
       panel('main-thread CPU', ({ mainCpu }) => mainCpu),
     ];
     return [`scaling-${series}`, lines(points[0].title, panels)];
