@@ -20,7 +20,7 @@ options:
   --rounds 7            how often everything is measured (--scaling: 3, --stream: 1)
   --seconds 2           how long one measurement lasts, after a warm-up of half of it
   --rows 5000000        of --stream
-  --queries 10000       of --profile: how many are counted
+  --queries 20000       of --profile: how many are counted
   --out FILE            where the JSON goes (default: bench/results/<kind>-<date>.json)
   --to FOLDER           where --plot draws (default: docs/figures)`;
 
@@ -38,7 +38,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   seconds: { type: 'string', default: '2' },
   rows: { type: 'string', default: '5000000' },
-  queries: { type: 'string', default: '10000' },
+  queries: { type: 'string', default: '20000' },
   out: { type: 'string' },
   into: { type: 'string' },
   to: { type: 'string', default: 'docs/figures' },

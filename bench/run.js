@@ -54,8 +54,8 @@ function report({ files, into }) {
   const { read } = require('./results');
   const { markdown } = require('./report');
   const results = read(files);
-  if (into === undefined) return console.log(results.map(markdown).join('\n\n'));
-  return console.log(require('./report/document').fillIn(into, results));
+  if (into === undefined) return console.log(results.map((result) => markdown(result)).join('\n\n'));
+  require('./report/document').fillIn(into, results, markdown);
 }
 
 function plot({ files, to }) {

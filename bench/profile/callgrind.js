@@ -14,7 +14,6 @@ class Reader {
   #object = '';
   #file = '';
   #function = '';
-  #calleeObject;
   #callee;
   #isInclusive = false;
   costs = new Map();
@@ -37,15 +36,13 @@ class Reader {
   #name(kind, value) {
     if (kind === 'ob') this.#object = value;
     else if (kind === 'fn') this.#function = value;
-    else if (kind === 'cob') this.#calleeObject = value;
     else if (kind === 'cfn') this.#callee = value;
     else if (kind === 'fl' || kind === 'fi' || kind === 'fe') this.#file = value;
   }
 
   #call(count) {
-    const entry = { caller: this.#object, object: this.#calleeObject ?? this.#object, callee: this.#callee };
-    add(this.calls, entry, count);
-    this.#calleeObject = undefined;
+    const caller = { object: this.#object, caller: this.#function };
+    add(this.calls, { ...caller, callee: this.#callee }, count);
     this.#isInclusive = true;
   }
 
@@ -67,7 +64,7 @@ const entries = (map) => [...map].map(([key, amount]) => ({ ...JSON.parse(key), 
 /**
  * @param {string} text
  * @returns {{ costs: { object: string, file: string, function: string, amount: number }[],
- *   calls: { caller: string, object: string, callee: string, amount: number }[] }}
+ *   calls: { object: string, caller: string, callee: string, amount: number }[] }} `object` is the caller's
  */
 function parseCallgrind(text) {
   const reader = new Reader();

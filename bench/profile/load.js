@@ -34,16 +34,12 @@ async function measureHeap(work) {
   let collections = 0;
   const observer = new PerformanceObserver((list) => (collections += list.getEntries().length));
   observer.observe({ entryTypes: ['gc'] });
-  const before = [v8.getHeapStatistics(), process.memoryUsage()];
+  const before = v8.getHeapStatistics().used_heap_size;
   const queries = await work();
-  const after = [v8.getHeapStatistics(), process.memoryUsage()];
+  const heap = v8.getHeapStatistics().used_heap_size - before;
   await new Promise((resolve) => setImmediate(resolve)); // The observer is told later.
   if (collections > 0) throw new Error(`${collections} garbage collections during the measurement`);
-  return {
-    queries,
-    heap: after[0].used_heap_size - before[0].used_heap_size,
-    external: after[1].external - before[1].external,
-  };
+  return { queries, heap };
 }
 
 /** Where the bytes come from: a sample of all allocations, of what has been collected since as well. */

@@ -22,7 +22,7 @@ function partOf({ object, file, function: name }) {
   if (file.includes('/csrc/pg/')) return 'pg/';
   if (file.includes('/csrc/')) return 'engine';
   if (file.includes('/bench/native/')) return 'the load program';
-  return libraryOf(object, name.replace(/'\d+$/, ''));
+  return libraryOf(object, plain(name));
 }
 
 function libraryOf(object, name) {
@@ -37,12 +37,19 @@ function libraryOf(object, name) {
   return named[library] ?? 'other libraries';
 }
 
-/** Who asked the C library for memory. */
-function allocatorOf({ caller, callee }) {
-  const name = callee.replace(/'\d+$/, '').replace(/^__libc_/, '');
-  if (!ALLOCATORS.includes(name)) return undefined;
-  if (caller === PROGRAM) return 'pgkeel';
-  return /libpq/.test(caller) ? 'libpq' : 'others';
+/** In a cycle of calls, callgrind numbers the functions. */
+const plain = (name) => name.replace(/'\d+$/, '');
+
+/** Who asked the C library for memory. What it asks of itself (realloc of nothing is malloc) is the same request. */
+function allocatorOf({ object, callee }) {
+  if (!ALLOCATORS.includes(plain(callee)) || /\/libc\./.test(object)) return undefined;
+  if (object === PROGRAM) return 'pgkeel';
+  return object.includes('/libpq.') ? 'libpq' : 'others';
+}
+
+/** Which function of ours asks. */
+function placeOf({ caller, callee }) {
+  return /^keel__(alloc|realloc)$/.test(plain(callee)) ? plain(caller) : undefined;
 }
 
 async function build() {
@@ -63,13 +70,17 @@ async function count(connection, queries, callers) {
     return {
       instructions: { queries, amounts: sumBy(costs, partOf) },
       allocations: { queries, amounts: sumBy(calls, allocatorOf) },
+      places: { queries, amounts: sumBy(calls, placeOf) },
     };
   } finally {
     fs.rmSync(dir, { recursive: true });
   }
 }
 
-/** @returns {Promise<{ instructions: Record<string, number>, allocations: Record<string, number> }>} per query */
+/**
+ * @typedef {Record<string, number>} Amounts
+ * @returns {Promise<{ instructions: Amounts, allocations: Amounts, places: Amounts }>} per query
+ */
 async function profileNative({ connection, queries, callers }) {
   await build();
   const short = await count(connection, SHORT, callers);
@@ -77,6 +88,7 @@ async function profileNative({ connection, queries, callers }) {
   return {
     instructions: perQuery(short.instructions, long.instructions),
     allocations: perQuery(short.allocations, long.allocations),
+    places: perQuery(short.places, long.places),
   };
 }
 

@@ -8,7 +8,8 @@
 function perQuery(short, long) {
   const names = new Set([...Object.keys(short.amounts), ...Object.keys(long.amounts)]);
   const queries = long.queries - short.queries;
-  const each = (name) => ((long.amounts[name] ?? 0) - (short.amounts[name] ?? 0)) / queries;
+  // Start and end are not quite the same each time: what comes out below 0 was not there.
+  const each = (name) => Math.max(0, (long.amounts[name] ?? 0) - (short.amounts[name] ?? 0)) / queries;
   return Object.fromEntries([...names].map((name) => [name, each(name)]));
 }
 

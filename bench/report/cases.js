@@ -34,7 +34,7 @@ function caseSection(each) {
     name,
     ...COLUMNS.map(([, cell]) => cell(figures, rounds[name].length)),
   ]);
-  return { title: `${id}: ${title}`, rows: [header, ...rows], notes: failureNotes(each) };
+  return { place: 'cases', title: `${id}: ${title}`, rows: [header, ...rows], notes: failureNotes(each) };
 }
 
 function contestantsOf(cases) {
@@ -48,7 +48,7 @@ function overview(title, cases, names, cell) {
     each.id,
     ...names.map((name) => cell(each.summary[name]?.ratio ?? {}, each.summary[name]?.median ?? {})),
   ]);
-  return { title, rows: [header, ...rows] };
+  return { place: 'overview', title, rows: [header, ...rows] };
 }
 
 /** Two contestants against each other, by rounds; the ratio of medians would mix rounds that the machine did not. */
@@ -107,7 +107,11 @@ function slowSections({ cases }) {
   const header = ['', 'p50 alone, ms', 'beside, ms', 'beside / alone', 'p99 alone, ms', 'beside, ms'];
   return [
     ...details,
-    { title: 'Beside the slow statement and without it', rows: [[...header, 'beside / alone'], ...rows] },
+    {
+      place: 'overview',
+      title: 'Beside the slow statement and without it',
+      rows: [[...header, 'beside / alone'], ...rows],
+    },
   ];
 }
 

@@ -25,6 +25,7 @@ function head({ date, environment, options, left }) {
   const { cpu, cores, node, server, packages, load } = environment;
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   return {
+    place: 'head',
     notes: [
       `${date.slice(0, 10)}; ${lengthOf(options)}; load before: ${load.toFixed(2)}`,
       `${cores} x ${cpu}; Node.js ${node}; PostgreSQL ${server}; ${versions.join(', ')}`,
@@ -33,12 +34,16 @@ function head({ date, environment, options, left }) {
   };
 }
 
-/** @param {object} result what run.js writes as JSON */
-function sectionsOf(result) {
-  return [head(result), ...SECTIONS[result.kind](result)];
+/** @param {object} result what run.js writes as JSON @param {string} [place] only the sections that belong there */
+function sectionsOf(result, place) {
+  const sections = [head(result), ...SECTIONS[result.kind](result)];
+  if (place === undefined) return sections;
+  const chosen = sections.filter((section) => section.place === place);
+  if (chosen.length > 0) return chosen;
+  throw new Error(`there is nothing of ${result.kind} that belongs to ${place}`);
 }
 
 module.exports = {
-  markdown: (result) => asMarkdown(sectionsOf(result)),
+  markdown: (result, place) => asMarkdown(sectionsOf(result, place)),
   text: (result) => asText(sectionsOf(result)),
 };

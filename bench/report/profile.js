@@ -3,13 +3,14 @@
 const { number, percent, whole } = require('./format');
 
 const RARE = 0.005;
-const MOST_SITES = 15;
 
 const total = (amounts) => Object.values(amounts).reduce((sum, each) => sum + each, 0);
 
 function instructionSection({ instructions }) {
   const all = total(instructions);
-  const parts = Object.entries(instructions).sort(([, a], [, b]) => b - a);
+  const parts = Object.entries(instructions)
+    .filter(([, each]) => each >= 1)
+    .sort(([, a], [, b]) => b - a);
   const rows = parts.map(([part, each]) => [part, whole(each), percent(each / all)]);
   return {
     title: 'Instructions of the C library per query, by part (callgrind)',
@@ -18,11 +19,21 @@ function instructionSection({ instructions }) {
 }
 
 function allocationSection({ allocations }) {
-  const rows = Object.entries(allocations).map(([who, each]) => [who, number(each)]);
+  const rows = Object.entries(allocations).filter(([, each]) => each >= RARE);
   return {
     title: 'Calls of malloc, calloc and realloc per query on the C side, by who calls (callgrind)',
-    rows: [['', 'calls'], ...rows, ['all', number(total(allocations))]],
+    rows: [
+      ['', 'calls'],
+      ...rows.map(([who, each]) => [who, number(each)]),
+      ['all', number(total(allocations))],
+    ],
   };
+}
+
+function placeSection({ places }) {
+  const often = Object.entries(places).filter(([, each]) => each >= RARE);
+  const rows = often.sort(([, a], [, b]) => b - a).map(([place, each]) => [place, number(each)]);
+  return { title: 'Functions of pgkeel that allocate, calls per query', rows: [['', 'calls'], ...rows] };
 }
 
 function systemCallSection(contestants) {
@@ -40,24 +51,23 @@ function systemCallSection(contestants) {
 }
 
 function heapSection(contestants, itself) {
-  const done = contestants.filter(({ allocated }) => allocated);
-  const rows = done.map(({ name, allocated: { heap, external } }) => {
-    return [name, whole(heap), itself ? whole(heap - itself.heap) : '', whole(external)];
-  });
+  const done = contestants.filter(({ allocated }) => allocated !== undefined);
+  const rows = done.map(({ name, allocated }) => [name, whole(allocated), whole(allocated - itself)]);
   return {
     title: 'Bytes that V8 allocates per query',
-    rows: [['', 'heap', "without the benchmark's own", 'external'], ...rows],
-    notes: itself ? [`  the benchmark's own: ${whole(itself.heap)} bytes`] : [],
+    rows: [['', 'all', "without the benchmark's own"], ...rows],
   };
 }
 
-function siteSection({ name, sites }) {
-  const all = sites.reduce((sum, { bytes }) => sum + bytes, 0);
-  const rows = sites
-    .slice(0, MOST_SITES)
-    .map((site) => [site.file, site.function || '(anonymous)', whole(site.bytes), percent(site.bytes / all)]);
+function siteSection({ name, sites, allocated }) {
+  const rows = sites.map((site) => [
+    site.file,
+    site.function || '(anonymous)',
+    whole(site.bytes),
+    percent(site.bytes / allocated),
+  ]);
   return {
-    title: `Where ${name} allocates, the largest ${rows.length} places (sampled)`,
+    title: `Where ${name} allocates, the largest places (sampled; what was inlined counts where it was inlined)`,
     rows: [['', 'function', 'bytes per query', 'share'], ...rows],
   };
 }
@@ -66,7 +76,7 @@ function profileSections({ native, contestants, itself, failures, options }) {
   const [first] = contestants.filter(({ sites }) => sites);
   return [
     { title: `W1, ${options.callers} in flight` },
-    ...(native ? [instructionSection(native), allocationSection(native)] : []),
+    ...(native ? [instructionSection(native), allocationSection(native), placeSection(native)] : []),
     ...(contestants.some(({ systemCalls }) => systemCalls) ? [systemCallSection(contestants)] : []),
     heapSection(contestants, itself),
     ...(first ? [siteSection(first)] : []),

@@ -37,6 +37,7 @@ function seriesSection(series, cases) {
     }),
   ]);
   return {
+    place: series,
     title: `${series}: ${cases[0].title}`,
     rows: [header, ...rows],
     notes: cases.flatMap(failureNotes),
