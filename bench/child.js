@@ -4,7 +4,7 @@
 
 const { CONTESTANTS } = require('./contestants');
 const { Latencies, runBatches, runCallers } = require('./load');
-const { Meter } = require('./measure');
+const { Meter, cpuOfCall } = require('./measure');
 const { answer } = require('./process');
 const { WORKLOADS } = require('./workloads');
 
@@ -27,6 +27,7 @@ async function measure(job) {
   const figures = meter.stop(latencies.count);
   await task.finish?.(warmUp.count + latencies.count);
   await driver.close();
+  if (task.work) figures.workCpu = cpuOfCall(task.work);
   return { ...figures, ...percentiles(latencies.sorted()) };
 }
 

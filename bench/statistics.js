@@ -1,7 +1,18 @@
 'use strict';
 
 const BASELINE = 'pg';
-const FIGURES = ['throughput', 'p50', 'p99', 'mainCpu', 'otherCpu', 'serverCpu', 'loop', 'delay', 'rss'];
+const FIGURES = [
+  'throughput',
+  'p50',
+  'p99',
+  'mainCpu',
+  'otherCpu',
+  'serverCpu',
+  'loop',
+  'delay',
+  'rss',
+  'workCpu',
+];
 const STREAM_FIGURES = ['rssBefore', 'rssMost', 'rssGrowth'];
 
 function quantile(values, share) {

@@ -26,6 +26,14 @@ function failureNotes({ id, failures }) {
   });
 }
 
+/** That all were given the same to do besides. */
+function workNotes(summary) {
+  const works = Object.entries(summary).filter(([, { median: m }]) => m.workCpu !== undefined);
+  if (works.length === 0) return [];
+  const each = works.map(([name, { median: m }]) => `${name} ${number(m.workCpu)}`);
+  return [`  CPU of the application's work alone, µs: ${each.join(', ')}`];
+}
+
 function caseSection(each) {
   const { id, title, rounds, summary } = each;
   const done = Object.entries(summary).filter(([name]) => rounds[name].some(Boolean));
@@ -34,7 +42,12 @@ function caseSection(each) {
     name,
     ...COLUMNS.map(([, cell]) => cell(figures, rounds[name].length)),
   ]);
-  return { place: 'cases', title: `${id}: ${title}`, rows: [header, ...rows], notes: failureNotes(each) };
+  return {
+    place: 'cases',
+    title: `${id}: ${title}`,
+    rows: [header, ...rows],
+    notes: [...workNotes(summary), ...failureNotes(each)],
+  };
 }
 
 function contestantsOf(cases) {

@@ -3,10 +3,11 @@
 /*
  * A workload is a module with
  *   name, title; callers: how many ask at a time, a case each; connections: the pool's `max` where it is not 10;
- *   start(driver, job) checks that the driver gives the right answers and returns { once, finish, beside }:
+ *   start(driver, job) checks that the driver gives the right answers and returns { once, finish, beside, work }:
  *     once(caller) is one operation, which throws when the answer is wrong,
  *     finish(count) checks what `count` operations must have left behind,
- *     beside(seconds) is what goes on beside batches of operations;
+ *     beside(seconds) is what goes on beside batches of operations,
+ *     work() is the application's own part of an operation, to be weighed alone;
  *   fresh: SQL to run before each measurement.
  * `job` has what differs from case to case: callers, size (of whatever grows), workSteps (see ../work.js).
  */

@@ -28,11 +28,12 @@ async function start(driver) {
 
 async function startWithWork(driver, job) {
   const { once } = await start(driver);
+  const work = () => burn(job.workSteps);
   const onceAndWork = async () => {
     await once();
-    burn(job.workSteps);
+    work();
   };
-  return { once: onceAndWork };
+  return { once: onceAndWork, work };
 }
 
 module.exports = [
