@@ -11,6 +11,7 @@ const { TEXTS } = require('./failures');
 const { checkQueryOptions } = require('./options');
 const { makeRowBuilder } = require('./decode');
 const { QUERY_FLAGS } = require('./engine');
+const { BUILDS_ROWS, ROW_PLAN } = require('./row-builder');
 const { reportUncaught } = require('./safe-call');
 const { prepareValues } = require('./prepare-value');
 const Result = require('./result');
@@ -60,6 +61,7 @@ class Statement {
     this.tag = 0;
     this.settled = false;
     this._types = types;
+    this._plan = undefined; // the query's own for its rows
     this._builder = undefined;
     this._failure = undefined; // of a parser: the rest of the answer is let go by
     this._signal = undefined;
@@ -82,6 +84,7 @@ class Statement {
     this.results = this.result;
     this.text = config.text;
     this.name = config.name || undefined;
+    if (config[ROW_PLAN] !== undefined && this.owner.query[BUILDS_ROWS]) this._plan = config[ROW_PLAN];
     try {
       this._readOptions(config);
       this._readValues(config, values || config.values);
@@ -186,7 +189,9 @@ class Statement {
       const result = this._currentResult();
       result.rows.length = 0; // columns again before the end: the statement is run anew, known to have left no trace
       const parsers = result.parsersFor(shared);
-      this._builder = makeRowBuilder(shared, parsers, result.rowAsArray ? 'array' : undefined);
+      this._builder =
+        this._plan?.builderFor(shared, parsers) ??
+        makeRowBuilder(shared, parsers, result.rowAsArray ? 'array' : undefined);
       result._parsers = parsers;
       // The application may do with these what it likes.
       result.fields = shared.map((field) => new Field(field));
