@@ -49,8 +49,6 @@ const FROM_TEXT = {
     decoder.withTimezone ? 'readInstant(text, start, end)' : 'readUtc(text, start, end)',
 };
 
-const isPlain = (object) => Object.getPrototypeOf(object) === Object.prototype;
-
 /** Over one copy of drizzle-orm. */
 function makeDecoders({ Column, PgArray, PgCustomColumn, SQL, Subquery, columnClasses, is, sql }) {
   const classes = new Set(columnClasses);
@@ -80,10 +78,10 @@ function makeDecoders({ Column, PgArray, PgCustomColumn, SQL, Subquery, columnCl
   /** Whether it is drizzle-orm's own code alone, which nobody notices being run earlier or twice. */
   function isOwn(decoder) {
     if (decoder === noop) return true;
-    const { constructor } = decoder;
+    const constructor = decoder?.constructor;
     if (constructor === PgCustomColumn) return typeof decoder.mapFrom !== 'function';
     if (constructor === PgArray) return isOwn(decoder.baseColumn);
-    return classes.has(constructor) || (isPlain(decoder) && CONVERTERS.has(decoder.mapFromDriverValue));
+    return classes.has(constructor) || (constructor === Object && CONVERTERS.has(decoder.mapFromDriverValue));
   }
 
   /** @returns {{ decoder: object, own: boolean, kind: string }} */

@@ -92,7 +92,7 @@ function isSameDecoder(a, b) {
 }
 
 function isWrapper(decoder) {
-  return Object.getPrototypeOf(decoder) === Object.prototype && Object.keys(decoder).length === 1;
+  return decoder?.constructor === Object && Object.keys(decoder).length === 1;
 }
 
 function isSameMap(a, b) {
