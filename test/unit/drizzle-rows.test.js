@@ -85,6 +85,7 @@ const { INTEGERS, DECIMALS, DAYS, STAMPS, ZONED, JSONS } = {
     ...[
       '2024-02-29 12:34:56',
       '2024-02-29 12:34:56.7',
+      '2024-02-29 12:34:56.28',
       '1969-07-20 20:17:40.289',
       '2024-01-01 00:00:00.123456',
     ],
@@ -217,6 +218,11 @@ const JOINS = {
       })
       .from(people)
       .leftJoin(pets, owned),
+  'left of an object with columns of both, the first of which may be absent': () =>
+    db
+      .select({ of: { pet: pets.id, name: people.name, born: people.born }, pet: pets })
+      .from(people)
+      .leftJoin(pets, owned),
   'left of an object that begins with an expression': () =>
     db
       .select({ a: people, pet: { loud: sql`upper('x')`, owner: pets.owner, tag: pets.tag } })
@@ -254,6 +260,10 @@ const SELECTIONS = {
     db.select({ 'a b': people.id, '"quote"': people.name, 'new\nline\u2028': people.born }).from(people),
   'names of members of every object': () =>
     db.select({ constructor: people.id, toString: people.name, valueOf: people.born }).from(people),
+  'objects named as members of every object': () =>
+    db.select({ valueOf: { born: people.id, name: people.name }, d: people.born }).from(people),
+  'what names the prototype': () =>
+    db.select({ ['__proto__']: people.id, a: { ['__proto__']: people.name, d: people.born } }).from(people),
   'objects within objects': () =>
     db.select({ a: { b: { c: people.id }, d: people.name }, e: people.born }).from(people),
   expressions: () =>
@@ -334,6 +344,9 @@ describe("rows of Drizzle's selections", () => {
   });
 
   describe('of a selection are as mapResultRow() makes them', () => {
+    // Where Drizzle puts what it should have put into an object of the row's own.
+    afterEach(() => ['born', 'name'].forEach((name) => delete Object.prototype.valueOf[name]));
+
     for (const [name, builder] of Object.entries(SELECTIONS)) {
       it(name, () => {
         const rows = [PERSON, NONE, ['2', null, '2000-01-01'], [null, '5', null]];
@@ -396,6 +409,20 @@ describe("rows of Drizzle's selections", () => {
       for (const kind of [0, 1, 2]) assert.deepEqual(rows(kind), [expected, expected]);
     });
 
+    it('come in blocks of mixed kinds', () => {
+      const given = [2, 0].map((kind) => resultOf(oids, [['1', '2']], kind));
+      const plan = planFor(query.fields);
+      const rows = [];
+      for (const { fields, parsers, block } of given) {
+        const build = plan.builderFor(fields, parsers) ?? makeRowBuilder(fields, parsers, 'array');
+        build(block(), rows);
+      }
+      assert.deepEqual(plan.finish(rows), [
+        { n: 1, s: 2n },
+        { n: 1, s: 2n },
+      ]);
+    });
+
     it('are none when there are none', () => {
       const plan = planFor(query.fields);
       const rows = [];
@@ -426,6 +453,14 @@ describe("rows of Drizzle's selections", () => {
     }
 
     const own = () => (text) => text;
+    const ofAlias = (name) => {
+      const [a, b] = ['a', 'b'].map((each) => pg.alias(people, each));
+      return db
+        .select({ id: people.id, other: { id: { a, b }[name].id } })
+        .from(people)
+        .leftJoin(a, sql`true`)
+        .innerJoin(b, sql`true`);
+    };
     const DIFFERENT = {
       'other joins': [JOINS.left, JOINS.inner],
       'other names': [SELECTIONS.flat, SELECTIONS['names in another order, some twice']],
@@ -436,6 +471,11 @@ describe("rows of Drizzle's selections", () => {
         () => db.select({ id: people.id }).from(people),
         () => db.select({ id: sql`1`.mapWith(people.id) }).from(people),
       ],
+      'other columns': [
+        () => db.select({ id: people.id, more: people.name }).from(people),
+        () => db.select({ id: people.id, more: people.born }).from(people),
+      ],
+      'columns under the same names of other aliases': [() => ofAlias('a'), () => ofAlias('b')],
       'fewer columns': [SELECTIONS.flat, () => db.select({ id: people.id }).from(people)],
     };
     for (const [name, [a, b]] of Object.entries(DIFFERENT)) {
