@@ -9,6 +9,7 @@ const defaults = require('./defaults');
 const { CODES, KeelError } = require('./errors');
 const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
+const { BUILDS_ROWS } = require('./row-builder');
 const { PRELUDE, Statement } = require('./statement');
 const TypeOverrides = require('./type-overrides');
 const utils = require('./utils');
@@ -309,5 +310,6 @@ function hide(target, key, value) {
 Client.Query = Query;
 /** It takes queries with a prelude. */
 Client.prototype[PRELUDE] = true;
+Client.prototype.query[BUILDS_ROWS] = true;
 
 module.exports = Client;

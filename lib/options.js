@@ -198,7 +198,11 @@ function checkBreaker(breaker) {
   check(breaker, BREAKER_RULES, 'circuitBreaker.');
 }
 
-/** What a query may say of itself; most say nothing. */
+/** Whether a query says anything of itself; most do not. */
+function hasQueryOptions({ route, idempotent, prepare, timeout, query_timeout: ofPg, signal }) {
+  return (route ?? idempotent ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
+}
+
 function checkQueryOptions(config) {
   for (const option in QUERY_RULES) {
     const value = config[option];
@@ -354,6 +358,7 @@ module.exports = {
   checkConnectionOptions,
   checkPoolOptions,
   checkQueryOptions,
+  hasQueryOptions,
   clientEngineOptions,
   poolEngineOptions,
 };
