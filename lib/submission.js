@@ -21,6 +21,7 @@ const OP = {
   HOLD_NEW: 5, // on
   PASSWORD: 6, // connection, length of password (-1: none), of failure message (-1: none)
   CLOSE: 7, // timeout, force
+  ACKNOWLEDGE: 8, // tag (2), bytes
 };
 const QUERY_WORDS = 11;
 const MAX_FIXED_WORDS = QUERY_WORDS;
@@ -107,6 +108,10 @@ class Submission {
 
   abort(poolId, tag) {
     this.#fixed(OP.ABORT, poolId, lowWord(tag), highWord(tag), 0);
+  }
+
+  acknowledge(poolId, tag, bytes) {
+    this.#fixed(OP.ACKNOWLEDGE, poolId, lowWord(tag), highWord(tag), bytes);
   }
 
   release(poolId, lease, destroy) {

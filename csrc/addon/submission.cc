@@ -11,7 +11,16 @@ namespace keel_addon {
 
 namespace {
 
-enum Op { kQuery = 1, kAcquire = 2, kAbort = 3, kRelease = 4, kHoldNew = 5, kPassword = 6, kClose = 7 };
+enum Op {
+  kQuery = 1,
+  kAcquire = 2,
+  kAbort = 3,
+  kRelease = 4,
+  kHoldNew = 5,
+  kPassword = 6,
+  kClose = 7,
+  kAcknowledge = 8
+};
 
 constexpr int32_t kParamNull = -1;
 constexpr int32_t kParamBinary = -2;
@@ -100,6 +109,8 @@ class OpReader {
     switch (op) {
       case kAbort:
         return keel_abort(pool, number);
+      case kAcknowledge:
+        return keel_ack(pool, number, words[2]);
       case kRelease:
         return keel_release(pool, number, words[2] != 0);
       case kHoldNew:
