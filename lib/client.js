@@ -153,9 +153,12 @@ class Client extends EventEmitter {
     return new RowStream(() => this._openStream(streamConfig(config, values, options)));
   }
 
-  /** @internal */
-  _openStream(config, hooks) {
-    return this._askStream(new StreamStatement(this, this._types, hooks).read(config));
+  /** @internal @param {Promise<void>} [ready] when it may be asked */
+  _openStream(config, hooks, ready) {
+    const statement = new StreamStatement(this, this._types, hooks).read(config);
+    if (ready === undefined) return this._askStream(statement);
+    ready.then(() => statement.settled || this._askStream(statement));
+    return statement;
   }
 
   /** @internal */

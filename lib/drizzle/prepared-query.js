@@ -38,21 +38,35 @@ function makePreparedQuery(orm) {
       return result.rows;
     }
 
+    /** @internal Some of a stream's rows. */
+    mapBatch(rows) {
+      if (this.fields) return mapRows(this.fields, rows, this.joinsNotNullableMap);
+      if (!this.mapRelations) return rows;
+      const mapped = this.mapRelations(rows);
+      // findFirst() gives the one it found.
+      if (Array.isArray(mapped)) return mapped;
+      return mapped === undefined ? [] : [mapped];
+    }
+
     /** @internal Called by Drizzle's batch builders. */
     isResponseInArrayMode() {
       return this.arrayMode;
     }
 
-    start(placeholderValues) {
-      this.session.scope?.assertOpen();
+    isWrite() {
+      return WRITES.has(this.metadata.type);
+    }
+
+    start(placeholderValues, session = this.session) {
+      session.scope?.assertOpen();
       const params = fillPlaceholders(this.query.params, placeholderValues);
-      this.session.logger.logQuery(this.query.sql, params);
+      session.logger.logQuery(this.query.sql, params);
       return params;
     }
 
     async ask(config, params) {
       const run = async () => this.session.target.query(config, params);
-      if (this.cached && WRITES.has(this.metadata.type)) return this.write(run, params);
+      if (this.cached && this.isWrite()) return this.write(run, params);
       // What an uncommitted transaction sees is nobody else's: once it has written it neither reads nor fills
       // the cache.
       if (this.cached && !this.session.scope?.written.size) {

@@ -1,6 +1,7 @@
 'use strict';
 
 const { KeelError } = require('../errors');
+const { openStreamOf } = require('./targets');
 
 /** One connection of a transaction. Its queries run one after the other, in the order they were given. */
 class QueuedConnection {
@@ -19,6 +20,18 @@ class QueuedConnection {
     };
     this.tail = result.then(settle, settle);
     return result;
+  }
+
+  /** Behind the queries that were given before. Those given later are the client's to put behind it. */
+  openStream(config, hooks) {
+    const ready = this.pending === 0 ? undefined : this.tail;
+    if (ready !== undefined) this.pending += 1;
+    const statement = openStreamOf(this.client, config, hooks, ready);
+    if (ready === undefined) return statement;
+    this.tail = ready.then(() => {
+      this.pending -= 1;
+    });
+    return statement;
   }
 }
 
@@ -39,6 +52,10 @@ class TransactionScope {
   query(config, params) {
     this.assertOpen(); // Again: a look into the cache lies between the statement's start and here.
     return this.connection.query(config, params);
+  }
+
+  openStream(config, hooks) {
+    return this.connection.openStream(config, hooks);
   }
 
   nest() {

@@ -259,8 +259,7 @@ describe('streams', () => {
       const pool = make();
       let rows = 0;
       async function myLoop() {
-        for await (const row of pool.stream('select 1/(x - 5000) from generate_series(1, 10000) x'))
-          rows += 1;
+        for await (const [n] of pool.stream({ text: FAILING, rowMode: 'array' })) rows += Number(n <= 1);
       }
       await assert.rejects(myLoop(), (error) => {
         assert.equal(error.constructor.name, 'DatabaseError');
@@ -298,11 +297,7 @@ describe('streams', () => {
 
     it('of what was asked are those of query()', async () => {
       const pool = make();
-      const first = (...args) =>
-        pool
-          .stream(...args)
-          [Symbol.asyncIterator]()
-          .next();
+      const first = (...args) => all(pool.stream(...args));
       await assert.rejects(first('select 1; select 2'), { code: '42601' });
       await assert.rejects(first({ text: 5 }), { code: 'KEEL_MISUSE' });
       await assert.rejects(first('select 1', [], { timeout: 'soon' }), {
