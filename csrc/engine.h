@@ -24,6 +24,7 @@ typedef enum keel__mail_kind {
   KEEL__MAIL_OPEN,
   KEEL__MAIL_SUBMIT,
   KEEL__MAIL_ABORT,
+  KEEL__MAIL_ACK,
   KEEL__MAIL_RELEASE,
   KEEL__MAIL_CLOSE,
   KEEL__MAIL_HOLD_NEW,
@@ -38,6 +39,9 @@ typedef struct keel__mail {
   union {
     keel__query *queries; /* SUBMIT: a batch */
     uint64_t tag;
+    struct {
+      uint64_t tag, bytes;
+    } ack;
     struct {
       uint64_t lease;
       int destroy;

@@ -202,6 +202,10 @@ void keel_abort(keel_pool *pool, uint64_t tag) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_ABORT, .of.tag = tag});
 }
 
+void keel_ack(keel_pool *pool, uint64_t tag, uint64_t bytes) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_ACK, .of.ack = {tag, bytes}});
+}
+
 void keel_release(keel_pool *pool, uint64_t lease, int destroy) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_RELEASE, .of.release = {lease, destroy}});
 }
@@ -252,6 +256,13 @@ static void act_abort(keel_pool *pool, uint64_t tag) {
   keel__state_unlock(pool->engine);
 }
 
+static void act_ack(keel_pool *pool, uint64_t tag, uint64_t bytes) {
+  keel__query *query = keel__tags_find(&pool->tags, tag);
+  if (query == NULL) return;
+  query->unacknowledged -= bytes < query->unacknowledged ? bytes : query->unacknowledged;
+  if (query->core.conn != NULL) keel__wire_acknowledged(query->core.conn, query);
+}
+
 static void act_release(keel_pool *pool, uint64_t lease, int destroy) {
   keel__state_lock(pool->engine);
   keel__pool_release(&pool->core, lease, destroy != 0, keel__now());
@@ -295,6 +306,9 @@ void keel__handle_act(const keel__mail *mail) {
       break;
     case KEEL__MAIL_ABORT:
       act_abort(pool, mail->of.tag);
+      break;
+    case KEEL__MAIL_ACK:
+      act_ack(pool, mail->of.ack.tag, mail->of.ack.bytes);
       break;
     case KEEL__MAIL_RELEASE:
       act_release(pool, mail->of.release.lease, mail->of.release.destroy);

@@ -113,7 +113,7 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
 static void op_settle(void *io, keel__request *request, const keel__failure *failure) {
   keel_pool *pool = io;
   keel__query *query = (keel__query *)request;
-  const keel__conn *conn = request->conn;
+  keel__conn *conn = request->conn;
   bool lease = request->kind == KEEL_ACQUIRE;
   keel_event *event = failure != NULL ? failed(pool, query, failure) : lease ? leased(query) : done(query);
   query->final = NULL;
@@ -126,6 +126,7 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
   event->answered = keel__now();
   keel__tags_remove(&pool->tags, query);
   add(pool, event);
+  if (conn != NULL) keel__wire_settled(conn, query);
 }
 
 static void op_forget(void *io, keel__request *request) {

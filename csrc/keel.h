@@ -195,7 +195,14 @@ typedef enum keel_request_kind {
 #define KEEL_Q_NO_PREPARE 0x4u  /* never prepare this one */
 #define KEEL_Q_PREPARE 0x8u     /* prepare this one at its first use */
 #define KEEL_Q_IDEMPOTENT 0x10u /* the caller says that running it twice does no harm */
-#define KEEL_Q_ALONE 0x20u      /* a lone statement that never shares its connection with others */
+/* Its rows are taken one after the other, perhaps slowly (a stream): it never shares a connection with other statements, its
+ * rows are handed over as they arrive, and once some were it is not run a second time. */
+#define KEEL_Q_ALONE 0x20u
+/* The taker says with keel_ack what he has done with. With more than KEEL_WINDOW bytes of its KEEL_EV_ROWS before him the
+ * engine stops reading from the server, and goes on when it is less than half of that. */
+#define KEEL_Q_PACED 0x40u
+
+#define KEEL_WINDOW (1u << 20)
 
 /* A statement's text (and name), to be handed over once and asked for many times. It belongs to no pool and no engine. */
 typedef struct keel_statement keel_statement;
@@ -233,6 +240,10 @@ KEEL_API KEEL_MUST_CHECK keel_code keel_submit(keel_pool *pool, const keel_reque
 /* Asks that a request be given up: one that waits is settled with KEEL_ABORTED (KEEL_NOT_SENT), one that runs is
  * cancelled on the server. No effect when it has been settled already. Any thread. */
 KEEL_API void keel_abort(keel_pool *pool, uint64_t tag);
+
+/* Says that the taker has done with `bytes` (keel_event_block's size) of this request's KEEL_EV_ROWS. For KEEL_Q_PACED; may be
+ * saved up, to a quarter of KEEL_WINDOW at most. No effect when the request has been settled already. Any thread. */
+KEEL_API void keel_ack(keel_pool *pool, uint64_t tag, uint64_t bytes);
 
 /* Gives a lease back. Statements submitted on it before are finished first, and a connection left inside a transaction is
  * rolled back before anybody else gets it. With `destroy` it is closed at once: what runs on it is cancelled and settled with

@@ -11,6 +11,7 @@ const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
 const { BUILDS_ROWS } = require('./row-builder');
 const { PRELUDE, Statement } = require('./statement');
+const { RowStream, StreamStatement, streamConfig } = require('./stream');
 const TypeOverrides = require('./type-overrides');
 const utils = require('./utils');
 
@@ -53,6 +54,8 @@ class Client extends EventEmitter {
     this._connectionTimeoutMillis = given.connectionTimeoutMillis || 0;
     // Queries that have been asked and not answered, the oldest first.
     hide(this, '_queue', []);
+    // Of these, the streams.
+    hide(this, '_streams', new Set());
     hide(this, '_link', null);
     hide(this, '_queryTimeout', queryTimeoutOf(this.connectionParameters));
   }
@@ -141,6 +144,32 @@ class Client extends EventEmitter {
     return undefined;
   }
 
+  /**
+   * A query whose rows are taken as they come: `for await (const row of client.stream(text, values))`.
+   * @param {string | object} config
+   * @param {unknown[]} [values]
+   * @param {object} [options] `batchSize`, and what a query's config may say
+   */
+  stream(config, values, options) {
+    return new RowStream(() => this._openStream(streamConfig(config, values, options)));
+  }
+
+  /** @internal @param {Promise<void>} [ready] when it may be asked */
+  _openStream(config, hooks, ready) {
+    const statement = new StreamStatement(this, this._types, hooks).read(config);
+    if (ready === undefined) return this._askStream(statement);
+    const ask = () => statement.settled || this._askStream(statement);
+    ready.then(ask, (error) => statement.failLater(() => error));
+    return statement;
+  }
+
+  /** @internal */
+  _askStream(statement) {
+    this._ask(statement);
+    if (!statement.settled && this._queue.includes(statement)) this._streams.add(statement);
+    return statement;
+  }
+
   _querySubmitted(query, values, callback) {
     if (!query.callback && (typeof values === 'function' || callback)) {
       query.callback = typeof values === 'function' ? values : callback;
@@ -166,6 +195,7 @@ class Client extends EventEmitter {
       return;
     }
     statement.watchSignal();
+    for (const stream of this._streams) stream.keepRest();
     this._queue.push(statement);
     if (this._connected) this._send(statement);
     else statement.waitAtMost(this._queryTimeout);
@@ -221,6 +251,7 @@ class Client extends EventEmitter {
     const { _queue: queue } = this;
     if (queue[0] === statement) queue.shift();
     else if (queue.includes(statement)) queue.splice(queue.indexOf(statement), 1);
+    this._streams.delete(statement);
     if (status !== undefined) this._txStatus = status;
     if (statement.name !== undefined && statement.tag !== 0) this._nameSettled(statement, parsed);
   }
@@ -230,6 +261,10 @@ class Client extends EventEmitter {
     if (submittedNamedStatements[name] !== text) return;
     delete submittedNamedStatements[name];
     if (parsed) parsedStatements[name] = text;
+  }
+
+  isInTransaction() {
+    return this._txStatus !== 'I';
   }
 
   afterSettled() {

@@ -180,9 +180,9 @@ class EventReader {
     return this.words[at + CONNECTION];
   }
 
-  /** @returns {number} bytes of text in a block of rows */
-  rowBytes(at) {
-    return this.words[at + BODY + 3];
+  /** @returns {number} bytes of the whole event */
+  size(at) {
+    return this.words[at + SIZE];
   }
 
   complete(at) {

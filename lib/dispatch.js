@@ -6,12 +6,15 @@
  */
 
 const { EventReader, Interned, KIND } = require('./decode');
+const { tagOf } = require('./requests');
 const { reportUncaught } = require('./safe-call');
 
 const BUFFER_BYTES = 64 * 1024;
 /* What one turn of the loop may deliver, whichever comes first. */
 const TURN_ROW_BYTES = 64 * 1024;
 const TURN_MS = 5;
+/* The engine waits for a taker who has too much before him (KEEL_WINDOW); it hears of his progress in steps of this many. */
+const ACKNOWLEDGED_AT = 128 * 1024;
 
 /* What native.drain() answers: bytes (whole events of 8 bytes each) and, in the lowest bit, whether more are there. */
 const MORE = 1;
@@ -93,7 +96,7 @@ class Dispatcher {
       case KIND.FIELDS:
         return sink.fields(reader.fields(at));
       case KIND.ROWS:
-        return this.#toRows(reader, at, sink);
+        return this.#toRows(reader, at, request);
       case KIND.COMPLETE:
         return sink.complete(reader.complete(at));
       case KIND.DONE:
@@ -109,15 +112,19 @@ class Dispatcher {
   }
 
   // A value can be longer than V8 makes strings: a failure of this query's, and no other's.
-  #toRows(reader, at, sink) {
-    this.#rowBytes += reader.rowBytes(at);
-    let block;
-    try {
-      block = reader.rows(at);
-    } catch (error) {
-      return sink.unreadable(error);
-    }
-    return sink.rows(block);
+  #toRows(reader, at, request) {
+    const size = reader.size(at);
+    this.#rowBytes += size;
+    const block = rowsOf(reader, at, request.sink);
+    if (block !== undefined) request.sink.rows(block, size);
+    if (block === undefined || !request.sink.acknowledges) this.#acknowledge(request, size);
+  }
+
+  #acknowledge(request, size) {
+    request.unacknowledged += size;
+    if (request.unacknowledged < ACKNOWLEDGED_AT) return;
+    request.pool.acknowledge(tagOf(request), request.unacknowledged);
+    request.unacknowledged = 0;
   }
 
   #settle(request) {
@@ -150,4 +157,13 @@ class Dispatcher {
   }
 }
 
-module.exports = { Dispatcher };
+function rowsOf(reader, at, sink) {
+  try {
+    return reader.rows(at);
+  } catch (error) {
+    sink.unreadable(error);
+    return undefined;
+  }
+}
+
+module.exports = { Dispatcher, ACKNOWLEDGED_AT };

@@ -92,8 +92,10 @@ const { Submission } = require('./submission');
  * @property {(fields: import('./decode').Field[]) => void} fields a result set begins. The array and what is in it are
  *   frozen: all results of that shape share them. A second one without `complete` between them: the statement is run
  *   anew (its plan was stale, say), forget the rows so far
- * @property {(block: import('./decode').RowBlock) => void} rows some of its rows: give it to the function that
- *   makeRowBuilder() made. The block is valid during the call only
+ * @property {(block: import('./decode').RowBlock, bytes: number) => void} rows some of its rows: give it to the function
+ *   that makeRowBuilder() made. The block is valid during the call only
+ * @property {boolean} [acknowledges] true: the sink itself tells by EnginePool.acknowledge() when it has done with the
+ *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over
  * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
@@ -119,9 +121,10 @@ const { Submission } = require('./submission');
  */
 
 /** keel.h's KEEL_Q_*, those that a caller may choose. */
-const QUERY_FLAGS = Object.freeze({ NO_PREPARE: 0x4, PREPARE: 0x8, IDEMPOTENT: 0x10 });
+const QUERY_FLAGS = Object.freeze({ NO_PREPARE: 0x4, PREPARE: 0x8, IDEMPOTENT: 0x10, ALONE: 0x20 });
 const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;
+const FLAG_PACED = 0x40;
 
 const DRAIN_TIMEOUT_OF_POOL = -1;
 /** No request has it: abort() of it does nothing. */
@@ -279,7 +282,7 @@ class EnginePool {
   /** @param {QueryRequest} request @param {QuerySink} sink @returns {number} the tag, for abort() */
   query(request, sink) {
     const simple = request.params === null && request.name == null ? FLAG_SIMPLE : 0;
-    const flags = (request.flags ?? 0) | simple | (request.binary ? FLAG_BINARY : 0);
+    const flags = (request.flags ?? 0) | simple | (request.binary ? FLAG_BINARY : 0) | FLAG_PACED;
     const entry = this.#begin(sink);
     if (entry === undefined) return NO_TAG;
     // Read now: a request that is handed over and refused at once is no longer the entry's.
@@ -306,6 +309,11 @@ class EnginePool {
   /** Gives a request up: it ends with KEEL_ABORTED, unless it has ended already. */
   abort(tag) {
     if (!this.#closed) this.#engine.submission.abort(this.id, tag);
+  }
+
+  /** Rows of a request are done with; for a sink that `acknowledges`. */
+  acknowledge(tag, bytes) {
+    if (!this.#closed) this.#engine.submission.acknowledge(this.id, tag, bytes);
   }
 
   /** Gives a lease back after what was asked on it before; `destroy` closes its connection. */

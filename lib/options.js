@@ -143,6 +143,8 @@ const QUERY_RULES = {
   signal: { accepts: 'an AbortSignal', is: (value) => typeof value?.addEventListener === 'function' },
 };
 
+const STREAM_RULES = { batchSize: integer(1, MAX_COUNT) };
+
 /** The kind of what was given; its text only where it can hold no secret. */
 function describe(value) {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
@@ -210,6 +212,10 @@ function checkQueryOptions(config) {
       throw refuse(option, value, QUERY_RULES[option]);
     }
   }
+}
+
+function checkStreamOptions(config) {
+  check(config, STREAM_RULES);
 }
 
 /* ---------------------------------------------------------------- what it means to the engine */
@@ -358,6 +364,7 @@ module.exports = {
   checkConnectionOptions,
   checkPoolOptions,
   checkQueryOptions,
+  checkStreamOptions,
   hasQueryOptions,
   clientEngineOptions,
   poolEngineOptions,

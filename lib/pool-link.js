@@ -46,6 +46,8 @@ class PoolLink extends Link {
   giveBack(destroy) {
     const { lease } = this;
     this.lease = 0;
+    // A stream that nobody takes the rows of would keep the connection for ever.
+    for (const stream of this.client._streams) stream.abandon();
     this.engine.release(lease, destroy);
   }
 

@@ -15,6 +15,7 @@ const { Wait } = require('./pool-wait');
 const { BUILDS_ROWS } = require('./row-builder');
 const { safeCall } = require('./safe-call');
 const { Statement } = require('./statement');
+const { RowStream, StreamStatement, streamConfig } = require('./stream');
 const TypeOverrides = require('./type-overrides');
 
 const IDLE_TIMEOUT_OF_PG = 10_000;
@@ -120,6 +121,36 @@ class Pool extends EventEmitter {
     return promise;
   }
 
+  /**
+   * A query whose rows are taken as they come, on a connection of its own:
+   * `for await (const row of pool.stream(text, values))`.
+   * @param {string | object} config
+   * @param {unknown[]} [values]
+   * @param {object} [options] `batchSize`, and what a query's config may say
+   */
+  stream(config, values, options) {
+    return new RowStream(() => this._openStream(streamConfig(config, values, options)));
+  }
+
+  /** @internal */
+  _openStream(config, hooks) {
+    const statement = new StreamStatement(this, this._types, hooks).read(config);
+    if (this._takesLongWay(config)) this._streamThroughClient(statement, config);
+    else this._ask(statement);
+    return statement;
+  }
+
+  _streamThroughClient(statement, config) {
+    this.connect((error, client) => {
+      if (error) return statement.failLater(() => error);
+      if (statement.settled) return client.release();
+      statement.owner = client;
+      if (config.types === undefined) statement.result._types = client._types;
+      statement.onSettled = () => client.release();
+      return client._askStream(statement);
+    });
+  }
+
   _takesLongWay(config) {
     return (
       this._needsClients ||
@@ -199,6 +230,10 @@ class Pool extends EventEmitter {
   }
 
   afterSettled() {}
+
+  isInTransaction() {
+    return false;
+  }
 
   /* ---------------------------------------------------------------- the end */
 

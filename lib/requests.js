@@ -12,12 +12,13 @@ class RequestTable {
   #slots = [];
   #free = [];
 
-  /** @returns {{slot: number, generation: number, sink: object, pool: object}} to be read until it is taken */
+  /** @returns {{slot: number, generation: number, sink: object, pool: object, unacknowledged: number}} to be read until it is taken */
   add(sink, pool) {
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#grow();
     const request = this.#slots[slot];
     request.sink = sink;
     request.pool = pool;
+    request.unacknowledged = 0;
     return request;
   }
 
@@ -38,8 +39,13 @@ class RequestTable {
   }
 
   #grow() {
-    return this.#slots.push({ slot: this.#slots.length, generation: 1, sink: null, pool: null }) - 1;
+    return this.#slots.push(newRequest(this.#slots.length)) - 1;
   }
+}
+
+function newRequest(slot) {
+  // unacknowledged: bytes of rows that the engine does not know yet to be done with
+  return { slot, generation: 1, sink: null, pool: null, unacknowledged: 0 };
 }
 
 function tagOf(request) {

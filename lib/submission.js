@@ -23,6 +23,7 @@ const OP = {
   PASSWORD: 6, // connection, length of password (-1: none), of failure message (-1: none)
   CLOSE: 7, // timeout, force
   DEFINE: 8, // slot, length of text, of name (-1: none): what the slot holds from here on; of no pool
+  ACKNOWLEDGE: 9, // tag (2), bytes
 };
 const QUERY_WORDS = 11;
 const MAX_FIXED_WORDS = QUERY_WORDS;
@@ -119,6 +120,10 @@ class Submission {
 
   abort(poolId, tag) {
     this.#fixed(OP.ABORT, poolId, lowWord(tag), highWord(tag), 0);
+  }
+
+  acknowledge(poolId, tag, bytes) {
+    this.#fixed(OP.ACKNOWLEDGE, poolId, lowWord(tag), highWord(tag), bytes);
   }
 
   release(poolId, lease, destroy) {

@@ -1,6 +1,6 @@
-import type { Assume, DrizzleConfig } from 'drizzle-orm';
+import type { Assume, DrizzleConfig, ExtractTablesWithRelations, SQLWrapper } from 'drizzle-orm';
 import type { MigrationConfig } from 'drizzle-orm/migrator';
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type { PgDatabase, PgQueryResultHKT, PgTransaction, PgTransactionConfig } from 'drizzle-orm/pg-core';
 import type {
   Client,
   Pool,
@@ -11,6 +11,8 @@ import type {
   PoolMetrics,
   QueryResult,
   QueryResultRow,
+  RowStream,
+  StreamOptions,
 } from './index.js';
 
 /** What `db.execute()` and writes without `returning()` resolve to: a result as pg gives it. */
@@ -27,9 +29,47 @@ export interface KeelQueryResultHKT extends PgQueryResultHKT {
  * with a `KeelError`, code `KEEL_MISUSE`; queries run at the same time are sent one after the other, in the order
  * in which they were given; when a rollback fails, the connection is closed and the first error is the one thrown.
  */
-export interface KeelDatabase<
-  TSchema extends Record<string, unknown> = Record<string, never>,
-> extends PgDatabase<KeelQueryResultHKT, TSchema> {}
+export interface KeelDatabase<TSchema extends Record<string, unknown> = Record<string, never>>
+  extends PgDatabase<KeelQueryResultHKT, TSchema>, Streaming {
+  transaction<T>(
+    transaction: (tx: KeelTransaction<TSchema>) => Promise<T>,
+    config?: PgTransactionConfig,
+  ): Promise<T>;
+}
+
+/** The `tx` of a transaction. */
+export interface KeelTransaction<TSchema extends Record<string, unknown> = Record<string, never>>
+  extends PgTransaction<KeelQueryResultHKT, TSchema, ExtractTablesWithRelations<TSchema>>, Streaming {
+  transaction<T>(transaction: (tx: KeelTransaction<TSchema>) => Promise<T>): Promise<T>;
+}
+
+/** Of a stream over Drizzle. */
+export type DrizzleStreamOptions = Pick<StreamOptions, 'batchSize' | 'signal' | 'timeout'>;
+
+/** What a database and a `tx` have in common beside Drizzle's own. */
+export interface Streaming {
+  /**
+   * The rows of a query as they come, as the query itself would give them: see {@link RowStream}. It runs here, on the
+   * database or in the transaction, whichever of them the query was built with; the cache is not asked. Over this package's
+   * pools and clients only. Rejects with `DrizzleQueryError`, as the query does.
+   *
+   * @example
+   * for await (const user of db.$stream(db.select().from(users))) await write(user);
+   */
+  $stream<R>(query: PromiseLike<R[]>, options?: DrizzleStreamOptions): RowStream<R>;
+  $stream<R extends QueryResultRow>(
+    query: PromiseLike<QueryResult<R>>,
+    options?: DrizzleStreamOptions,
+  ): RowStream<R>;
+  /** `findFirst()`: the one it finds, or none. */
+  $stream<R>(query: PromiseLike<R | undefined>, options?: DrizzleStreamOptions): RowStream<R>;
+  /** A prepared query without placeholders. */
+  $stream<R>(query: { execute(): Promise<R[]> }, options?: DrizzleStreamOptions): RowStream<R>;
+  $stream<R extends QueryResultRow = Record<string, unknown>>(
+    query: SQLWrapper | string,
+    options?: DrizzleStreamOptions,
+  ): RowStream<R>;
+}
 
 /** What a database can be opened over, beside this package's own: pg's `Pool`, `PoolClient` and `Client`. */
 export interface PgClientLike {

@@ -31,6 +31,7 @@ import type {
   QueryResultRow,
   Queryable,
   ResultBuilder,
+  Streamable,
   Submittable,
   TransactionStatus,
 } from './query';
@@ -191,7 +192,7 @@ export class Pool extends EventEmitter {
   once<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this;
   once(event: string | symbol, listener: (...args: any[]) => void): this;
 }
-export interface Pool extends Queryable {}
+export interface Pool extends Queryable, Streamable {}
 
 /** A client's events with what their listeners get. */
 export interface ClientEvents {
@@ -267,6 +268,8 @@ export class Client extends ClientBase {
   ref(): void;
   unref(): void;
 }
+
+export interface Client extends Streamable {}
 
 /** A client lent by a pool. */
 export interface PoolClient extends Client {

@@ -109,6 +109,78 @@ export interface Notification {
 /** Idle, in a transaction, in a failed transaction; `null`: not connected yet. */
 export type TransactionStatus = 'I' | 'T' | 'E' | null;
 
+/** What a stream may be given beside its text and values; options of its own beat those of its config. */
+export interface StreamOptions extends Omit<
+  QueryOptions,
+  'timeout' | 'query_timeout' | 'rows' | 'queryMode' | 'portal'
+> {
+  /** The most rows in one of `batches()`; default 100. There are fewer where no more have arrived. */
+  batchSize?: number | undefined;
+  /**
+   * Milliseconds for all of it, the consumer's own time included. Without it nothing bounds a stream on this side: the
+   * pool's or client's `query_timeout` is for answers. The server's `statement_timeout` counts while the consumer takes his
+   * time, too (`createDatabase()` and `drizzle(url)` set one); a transaction can lift it with
+   * `SET LOCAL statement_timeout = 0`.
+   */
+  timeout?: number | undefined;
+  types?: CustomTypesConfig | undefined;
+}
+
+/** A query whose rows are arrays, as a stream's options have it. */
+export interface StreamArrayOptions extends StreamOptions {
+  rowMode: 'array';
+}
+
+/**
+ * The rows of a query as they come: for one iteration, which sends the query when it begins. What the consumer has not
+ * taken waits at the server; here are about a megabyte of rows at most, however long the result is.
+ *
+ * Leaving the loop early (`break`, `return`, an exception) cancels the query on the server, and the connection is used again.
+ * Within a transaction the rest of the rows is let go by instead, since a cancel would make it a failed one.
+ * Errors are those of `query()`, thrown from within the loop after the rows that came before them. Iterating a second time
+ * throws `KEEL_MISUSE`.
+ *
+ * @example
+ * for await (const row of pool.stream('SELECT * FROM log WHERE at > $1', [since])) await write(row);
+ * for await (const rows of pool.stream(text, [], { batchSize: 1000 }).batches()) await writeAll(rows);
+ */
+export interface RowStream<R> extends AsyncIterable<R> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<R>;
+  /** The same rows in arrays of up to `batchSize`, which costs less for each row. */
+  batches(): AsyncIterableIterator<R[]>;
+}
+
+/** Who can give rows as they come: pools, and clients (not pg's, which may be used in their place elsewhere). */
+export interface Streamable {
+  /**
+   * A query whose rows are taken as they come. A pool runs it on a connection of its own. A client runs its queries one after
+   * the other: one that is given within the loop comes after the stream, the rest of which then waits in memory.
+   */
+  stream<R extends any[] = any[], I = any[]>(
+    queryConfig: QueryArrayConfig<I>,
+    values?: QueryConfigValues<I>,
+    options?: StreamOptions,
+  ): RowStream<R>;
+  stream<R extends any[] = any[], I = any[]>(
+    queryTextOrConfig: string | QueryConfig<I>,
+    values: QueryConfigValues<I> | undefined,
+    options: StreamArrayOptions,
+  ): RowStream<R>;
+  stream<R extends any[] = any[]>(
+    queryTextOrConfig: string | QueryConfig,
+    options: StreamArrayOptions,
+  ): RowStream<R>;
+  stream<R extends QueryResultRow = any, I = any[]>(
+    queryTextOrConfig: string | QueryConfig<I>,
+    values?: QueryConfigValues<I>,
+    options?: StreamOptions,
+  ): RowStream<R>;
+  stream<R extends QueryResultRow = any>(
+    queryTextOrConfig: string | QueryConfig,
+    options: StreamOptions,
+  ): RowStream<R>;
+}
+
 /** What pools and clients have in common. Each form gives a promise, or, given a callback, nothing. */
 export interface Queryable {
   /** Takes the submittable as it is and returns it. */

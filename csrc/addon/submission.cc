@@ -19,7 +19,8 @@ enum Op {
   kHoldNew = 5,
   kPassword = 6,
   kClose = 7,
-  kDefine = 8
+  kDefine = 8,
+  kAcknowledge = 9
 };
 
 constexpr int32_t kParamNull = -1;
@@ -113,6 +114,8 @@ class OpReader {
     switch (op) {
       case kAbort:
         return keel_abort(pool, number);
+      case kAcknowledge:
+        return keel_ack(pool, number, words[2]);
       case kRelease:
         return keel_release(pool, number, words[2] != 0);
       case kHoldNew:

@@ -11,6 +11,7 @@
 #include "wire.h"
 
 #define NAME_SIZE 64
+#define READS_AT_ONCE 4
 
 static void statement_name(const keel__wire *wire, uint32_t number, char *name) {
   snprintf(name, NAME_SIZE, "keel_%016" PRIx64 "_%" PRIu32, wire->target->prefix, number);
@@ -95,12 +96,37 @@ static keel__phase phase_after(const keel__item *item, keel__phase phase) {
   return phase < KEEL__PHASE_PARSE && item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
 }
 
+/* Rows in pieces are asked for when the query has become the first of libpq's, and before anything of its answer is read. */
+static void choose_row_mode(keel__wire *wire) {
+  if (wire->head->is_reset || !keel__query_of(wire->head)->large) return;
+  /* Refused, they come all at once: slower, and the same. */
+  if (keel__pq_can_chunk()) {
+    (void)keel__pq_chunked(wire->pg, KEEL__ROWS_MAX);
+  } else {
+    (void)PQsetSingleRowMode(wire->pg);
+  }
+}
+
+static void set_phase(keel__wire *wire, keel__phase phase) {
+  wire->phase = phase;
+  if (phase == KEEL__PHASE_RUN) choose_row_mode(wire);
+}
+
 static keel__phase first_phase(const keel__item *item) {
   return item->evicting ? KEEL__PHASE_EVICT : phase_after(item, KEEL__PHASE_EVICT);
 }
 
 static void begin_head(keel__wire *wire) {
-  if (wire->head != NULL && wire->head->sent) wire->phase = first_phase(wire->head);
+  if (wire->head != NULL && wire->head->sent) set_phase(wire, first_phase(wire->head));
+}
+
+static void watch(keel__wire *wire) {
+  if (wire->paused && PQsocket(wire->pg) < 0) {
+    /* libpq has closed it; what had come before is still to be taken. */
+    keel__wire_unwatch(wire);
+    return;
+  }
+  keel__wire_watch(wire, (wire->paused ? 0 : UV_READABLE) | (wire->clogged ? UV_WRITABLE : 0));
 }
 
 void keel__exchange_write(keel__wire *wire) {
@@ -124,7 +150,8 @@ void keel__exchange_write(keel__wire *wire) {
     keel__exchange_read(wire);
     keel__exchange_lost(wire);
   } else {
-    keel__wire_watch(wire, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    wire->clogged = left > 0;
+    watch(wire);
   }
 }
 
@@ -160,6 +187,8 @@ static void query_failed(keel__wire *wire, const keel__query *query, const PGres
   failure.prepared = wire->prepared;
   failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && query->statement->may_commit_part;
   if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
+  /* Who takes the rows of a stream has done with those he got: from the beginning again he would get them twice. */
+  if (query->core.flags & KEEL_Q_ALONE && query->row_count > 0) failure.nested = true;
   answered(wire, &failure);
 }
 
@@ -184,7 +213,9 @@ static void reset_ended(keel__wire *wire, bool failed) {
 static void end_head(keel__wire *wire) {
   keel__item *item = wire->head;
   PGresult *error = wire->error;
+  keel__result_flush(wire);
   wire->error = NULL;
+  wire->paused = wire->in_rows = false;
   wire->head = item->next;
   if (wire->head == NULL) wire->tail = &wire->head;
   keel__parameters_report(wire);
@@ -202,7 +233,7 @@ static void end_head(keel__wire *wire) {
 /* ---------------------------------------------------------------- reading */
 
 static void next_phase(keel__wire *wire) {
-  wire->phase = phase_after(wire->head, wire->phase);
+  set_phase(wire, phase_after(wire->head, wire->phase));
 }
 
 /* The end of one command's results; in plain mode of all. */
@@ -239,12 +270,14 @@ static void on_result(keel__wire *wire, PGresult *result) {
   } else if (wire->phase == KEEL__PHASE_EVICT) {
     /* Whether it was still there does not matter. */
   } else if (status == PGRES_FATAL_ERROR) {
+    wire->in_rows = false;
     keep_error(wire, result);
     return;
   } else if (wire->phase == KEEL__PHASE_PARSE) {
     wire->prepared = status == PGRES_COMMAND_OK;
   } else if (!wire->head->is_reset && wire->phase == KEEL__PHASE_RUN) {
     keel__result_deliver(wire, result);
+    return;
   }
   PQclear(result);
 }
@@ -283,17 +316,37 @@ static bool read_one(keel__wire *wire) {
 }
 
 static void read_results(keel__wire *wire) {
-  while (wire->stage == KEEL__STAGE_OPEN && wire->head != NULL && wire->head->sent) {
+  while (wire->stage == KEEL__STAGE_OPEN && !wire->paused && wire->head != NULL && wire->head->sent) {
+    if (wire->rows != NULL) {
+      keel__result_go_on(wire);
+      continue;
+    }
     if (!read_one(wire)) return;
-    /* libpq answers at once and for ever for a connection that is gone. */
-    if (wire->stage == KEEL__STAGE_OPEN && PQstatus(wire->pg) == CONNECTION_BAD) return;
+    /* libpq answers at once and for ever for a connection that is gone, but it gives the rows first that came before. */
+    if (wire->stage == KEEL__STAGE_OPEN && !wire->in_rows && PQstatus(wire->pg) == CONNECTION_BAD) return;
   }
 }
 
+/* False: the link is gone. In a row mode it reads on as long as rows come, to wait for the socket less often. */
+static bool take_in(keel__wire *wire) {
+  for (int i = 0; i < READS_AT_ONCE; i++) {
+    if (PQconsumeInput(wire->pg) != 1) return false;
+    read_results(wire);
+    if (wire->stage != KEEL__STAGE_OPEN || wire->paused || wire->head == NULL || !wire->in_rows) break;
+  }
+  return true;
+}
+
 void keel__exchange_read(keel__wire *wire) {
-  bool alive = PQconsumeInput(wire->pg) == 1;
-  read_results(wire);
+  if (wire->paused) return;
+  bool alive = take_in(wire);
+  if (!alive) read_results(wire);
   if (wire->stage != KEEL__STAGE_OPEN) return;
+  keel__result_flush(wire);
+  if (wire->paused) {
+    watch(wire);
+    return;
+  }
   keel__result_notifications(wire);
   if (!alive || PQstatus(wire->pg) == CONNECTION_BAD) {
     keel__exchange_lost(wire);
@@ -301,6 +354,16 @@ void keel__exchange_read(keel__wire *wire) {
   }
   /* With nothing in flight libpq is to be told once more that the pipeline has run dry, to look at idle messages. */
   if (wire->head == NULL && !PQisBusy(wire->pg)) PQclear(PQgetResult(wire->pg));
+}
+
+void keel__exchange_resume(keel__wire *wire) {
+  if (!wire->paused) return;
+  wire->paused = false;
+  read_results(wire);
+  if (wire->stage == KEEL__STAGE_OPEN) keel__result_flush(wire);
+  /* Not only watched: libpq, or OpenSSL beneath it, may hold what no socket will announce. */
+  keel__exchange_read(wire);
+  if (wire->stage == KEEL__STAGE_OPEN) watch(wire);
 }
 
 /* ---------------------------------------------------------------- the end of the link */

@@ -34,7 +34,10 @@ typedef struct keel__query {
   uint32_t param_count;
   const char **params;
   int *lengths, *formats;
-  bool has_nul; /* in its text or a text parameter, where PostgreSQL has no place for it */
+  bool has_nul;                  /* in its text or a text parameter, where PostgreSQL has no place for it */
+  bool large;                    /* much is expected: its rows are laid out as they arrive */
+  uint64_t row_count, row_bytes; /* of the last sending: rows handed over, and the bytes of their blocks */
+  uint64_t unacknowledged;       /* bytes of blocks that the taker still has before him; see keel_ack */
 } keel__query;
 
 static inline keel__query *keel__query_of(keel__item *item) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../core/alloc.h"
+#include "compat.h"
 #include "wire.h"
 
 /* ---------------------------------------------------------------- the head's results */
@@ -15,13 +16,60 @@ static void emit(keel__wire *wire, const keel__query *query, keel_event *event) 
   keel__wire_emit(wire, event, query->core.tag);
 }
 
-static void deliver_rows(keel__wire *wire, const keel__query *query, const PGresult *result) {
+static void measure(keel__wire *wire, keel__query *query, const keel_event *event) {
+  uint64_t bytes = (uint64_t)(uint32_t)event->words[KEEL__B_SIZE];
+  query->row_count += (uint64_t)(uint32_t)event->words[KEEL__R_ROWS];
+  query->row_bytes += bytes;
+  if (!(query->core.flags & KEEL_Q_PACED)) return;
+  query->unacknowledged += bytes;
+  wire->paused = query->unacknowledged > KEEL_WINDOW;
+}
+
+void keel__result_flush(keel__wire *wire) {
   keel__io *io = wire->target->io;
-  emit(wire, query, keel__event_fields(result));
-  int row = 0, rows = PQntuples(result);
-  while (row < rows && !wire->short_of_memory) {
-    emit(wire, query, keel__event_rows(&io->rows, result, &row, io->utf16));
+  if (io->rows.count == 0) return;
+  keel__query *query = keel__query_of(wire->head);
+  keel_event *event = keel__rows_take(&io->rows, io->utf16);
+  if (event != NULL) measure(wire, query, event);
+  emit(wire, query, event);
+}
+
+static void add_row(keel__wire *wire) {
+  switch (keel__rows_add(&wire->target->io->rows, wire->rows, wire->row)) {
+    case KEEL__ROWS_ADDED:
+      wire->row++;
+      break;
+    case KEEL__ROWS_FULL:
+      keel__result_flush(wire);
+      break;
+    case KEEL__ROWS_NO_MEMORY:
+      wire->short_of_memory = true;
+      break;
   }
+}
+
+static void complete(keel__wire *wire, const PGresult *result);
+
+/* Nobody takes the rows of a request that was settled, nor those behind one that is lost. */
+void keel__result_go_on(keel__wire *wire) {
+  const keel__query *query = keel__query_of(wire->head);
+  int count = PQntuples(wire->rows);
+  while (wire->row < count && !wire->paused && !wire->short_of_memory && !query->core.settled) add_row(wire);
+  if (wire->row < count && wire->paused) return;
+  PGresult *rows = wire->rows;
+  wire->rows = NULL;
+  if (PQresultStatus(rows) == PGRES_TUPLES_OK) complete(wire, rows);
+  PQclear(rows);
+}
+
+/* A whole result, or in a row mode a part of one; the last part is an empty whole one. */
+static void begin_rows(keel__wire *wire, PGresult *result) {
+  const keel__query *query = keel__query_of(wire->head);
+  if (!wire->in_rows && !query->core.settled) emit(wire, query, keel__event_fields(result));
+  wire->in_rows = true;
+  wire->rows = result;
+  wire->row = 0;
+  keel__result_go_on(wire);
 }
 
 static void note_tag(keel__wire *wire, const char *tag) {
@@ -38,8 +86,11 @@ static void note_tag(keel__wire *wire, const char *tag) {
   keel__wire_unlock(wire);
 }
 
-static void complete(keel__wire *wire, const keel__query *query, const PGresult *result) {
+static void complete(keel__wire *wire, const PGresult *result) {
+  const keel__query *query = keel__query_of(wire->head);
   const char *tag = PQcmdStatus((PGresult *)result);
+  keel__result_flush(wire);
+  wire->in_rows = false;
   note_tag(wire, tag);
   if (!query->core.settled) emit(wire, query, keel__event_complete(tag));
 }
@@ -52,25 +103,30 @@ static void end_copy(keel__wire *wire, const keel__query *query, ExecStatusType 
   keel__wire_want(wire, KEEL__WANT_WRITE);
 }
 
-void keel__result_deliver(keel__wire *wire, const PGresult *result) {
-  const keel__query *query = keel__query_of(wire->head);
+static void deliver_other(keel__wire *wire, const PGresult *result) {
   ExecStatusType status = PQresultStatus(result);
   switch (status) {
-    case PGRES_TUPLES_OK:
-      if (!query->core.settled) deliver_rows(wire, query, result);
-      complete(wire, query, result);
-      break;
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-      complete(wire, query, result);
+      complete(wire, result);
       break;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
-      end_copy(wire, query, status);
+      end_copy(wire, keel__query_of(wire->head), status);
       break;
     default:
       break;
+  }
+}
+
+void keel__result_deliver(keel__wire *wire, PGresult *result) {
+  ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || keel__pq_is_chunk(status)) {
+    begin_rows(wire, result);
+  } else {
+    deliver_other(wire, result);
+    PQclear(result);
   }
 }
 

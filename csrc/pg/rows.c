@@ -4,15 +4,14 @@
 
 #include <string.h>
 
-typedef struct keel__cell {
-  const char *text;
-  int32_t length; /* -1: SQL NULL */
-} keel__cell;
+#define USUAL_TEXT ((size_t)KEEL__ROWS_TARGET * 2)
+/* What a larger row needed is given back. */
+#define KEPT_TEXT (USUAL_TEXT * 32)
 
 void keel__rows_destroy(keel__rows *rows) {
-  keel__free(rows->cells);
-  rows->cells = NULL;
-  rows->capacity = 0;
+  keel__free(rows->ends);
+  keel__free(rows->text);
+  *rows = (keel__rows){0};
 }
 
 keel_event *keel__event_fields(const PGresult *result) {
@@ -105,104 +104,110 @@ int64_t keel__text_utf16_units(const char *text, size_t length) {
 
 /* ---------------------------------------------------------------- rows */
 
-static bool reserve(keel__rows *rows, size_t cells) {
-  if (cells <= rows->capacity) return true;
-  keel__cell *larger = keel__realloc(rows->cells, cells * sizeof *larger);
-  if (larger == NULL) return false;
-  rows->cells = larger;
-  rows->capacity = cells;
-  return true;
-}
-
-static size_t gather_row(keel__cell *cells, const PGresult *result, int row, int columns) {
-  size_t bytes = 0;
-  for (int column = 0; column < columns; column++) {
-    int length = PQgetlength(result, row, column);
-    cells[column].text = PQgetvalue(result, row, column);
-    cells[column].length = length == 0 && PQgetisnull(result, row, column) ? -1 : length;
-    bytes += (size_t)length;
-  }
-  return bytes;
-}
-
-/* Collects the cells of the rows that one block takes; gives their number, and the bytes of all their text. */
-static int gather(keel__rows *rows, const PGresult *result, int from, int columns, size_t *bytes) {
-  int available = PQntuples(result) - from, taken = 0;
-  *bytes = 0;
-  while (taken < available && taken < KEEL__ROWS_MAX) {
-    keel__cell *cells = rows->cells + (size_t)taken * (size_t)columns;
-    size_t row = gather_row(cells, result, from + taken, columns);
-    if (taken > 0 && *bytes + row > KEEL__ROWS_TARGET) break;
-    *bytes += row;
-    taken++;
-  }
-  return taken;
-}
-
-static void put_cells(const keel__cell *cells, size_t count, int32_t *ends, char *text) {
-  int32_t end = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (cells[i].length < 0) {
-      ends[i] = ~end;
-      continue;
-    }
-    memcpy(text + end, cells[i].text, (size_t)cells[i].length);
-    end += cells[i].length;
-    ends[i] = end;
-  }
-}
-
-/* Rewrites the ends in UTF-16 units; false, with the ends as they were, when a cell is not UTF-8. */
-static bool ends_to_utf16(const keel__cell *cells, size_t count, int32_t *ends) {
-  int32_t end = 0;
-  size_t i = 0;
-  for (; i < count; i++) {
-    if (cells[i].length >= 0) {
-      int64_t units = keel__text_utf16_units(cells[i].text, (size_t)cells[i].length);
-      if (units < 0) break;
-      end += (int32_t)units;
-    }
-    ends[i] = cells[i].length < 0 ? ~end : end;
-  }
-  if (i == count) return true;
-  int32_t bytes = 0;
-  for (size_t k = 0; k < count; k++) {
-    if (cells[k].length >= 0) bytes += cells[k].length;
-    ends[k] = cells[k].length < 0 ? ~bytes : bytes;
-  }
-  return false;
-}
-
-static bool any_binary(const PGresult *result, int columns) {
-  for (int i = 0; i < columns; i++) {
+static bool any_binary(const PGresult *result) {
+  for (int i = 0; i < PQnfields(result); i++) {
     if (PQfformat(result, i) != 0) return true;
   }
   return false;
 }
 
-keel_event *keel__event_rows(keel__rows *rows, const PGresult *result, int *row, bool utf16) {
-  int columns = PQnfields(result);
-  if (!reserve(rows, (size_t)columns * KEEL__ROWS_MAX + 1)) return NULL;
-  size_t bytes = 0;
-  int taken = gather(rows, result, *row, columns, &bytes);
-  size_t cells = (size_t)taken * (size_t)columns;
-  keel_event *event = keel__event_new(KEEL_EV_ROWS, keel__body_bytes(KEEL__R_ENDS + cells) + bytes);
-  if (event == NULL) return NULL;
-  int32_t *ends = event->words + KEEL__R_ENDS;
-  char *text = (char *)(ends + cells);
-  put_cells(rows->cells, cells, ends, text);
-  int offsets = KEEL__OFFSETS_BYTES;
-  if (!any_binary(result, columns)) {
-    if (keel__text_is_ascii(text, bytes)) {
-      offsets = KEEL__OFFSETS_ASCII;
-    } else if (utf16 && ends_to_utf16(rows->cells, cells, ends)) {
-      offsets = KEEL__OFFSETS_UTF16;
-    }
+static bool reserve_text(keel__rows *rows, size_t bytes) {
+  if (bytes <= rows->text_capacity) return true;
+  size_t capacity = bytes < USUAL_TEXT ? USUAL_TEXT : bytes;
+  char *larger = keel__realloc(rows->text, capacity);
+  if (larger == NULL) return false;
+  rows->text = larger;
+  rows->text_capacity = capacity;
+  return true;
+}
+
+static bool reserve_ends(keel__rows *rows, size_t ends) {
+  if (ends <= rows->ends_capacity) return true;
+  int32_t *larger = keel__realloc(rows->ends, ends * sizeof *larger);
+  if (larger == NULL) return false;
+  rows->ends = larger;
+  rows->ends_capacity = ends;
+  return true;
+}
+
+static bool begin(keel__rows *rows, const PGresult *result) {
+  rows->columns = PQnfields(result);
+  rows->binary = any_binary(result);
+  rows->bytes = 0;
+  return reserve_text(rows, USUAL_TEXT) && reserve_ends(rows, (size_t)rows->columns * KEEL__ROWS_MAX + 1);
+}
+
+static keel__rows_added put_cells(keel__rows *rows, const PGresult *result, int row) {
+  int32_t *ends = rows->ends + (size_t)rows->count * (size_t)rows->columns;
+  size_t end = rows->bytes;
+  for (int column = 0; column < rows->columns; column++) {
+    size_t length = (size_t)PQgetlength(result, row, column);
+    bool is_null = length == 0 && PQgetisnull(result, row, column);
+    /* A row that the others leave no room for is not copied to its end. */
+    if (rows->count > 0 && end + length > KEEL__ROWS_TARGET) return KEEL__ROWS_FULL;
+    if (!reserve_text(rows, end + length)) return KEEL__ROWS_NO_MEMORY;
+    if (length > 0) memcpy(rows->text + end, PQgetvalue(result, row, column), length);
+    end += length;
+    ends[column] = is_null ? ~(int32_t)end : (int32_t)end;
   }
-  event->words[KEEL__R_ROWS] = taken;
-  event->words[KEEL__R_COLUMNS] = columns;
-  event->words[KEEL__R_OFFSETS] = offsets;
+  rows->bytes = end;
+  rows->count++;
+  return KEEL__ROWS_ADDED;
+}
+
+keel__rows_added keel__rows_add(keel__rows *rows, const PGresult *result, int row) {
+  if (rows->count == KEEL__ROWS_MAX) return KEEL__ROWS_FULL;
+  if (rows->count == 0 && !begin(rows, result)) return KEEL__ROWS_NO_MEMORY;
+  return put_cells(rows, result, row);
+}
+
+static int32_t end_of(int32_t end) {
+  return end < 0 ? ~end : end;
+}
+
+/* The ends in UTF-16 units; false when a cell is not UTF-8. */
+static bool put_utf16_ends(const keel__rows *rows, size_t cells, int32_t *ends) {
+  int32_t begin = 0, units = 0;
+  for (size_t i = 0; i < cells; i++) {
+    int32_t end = end_of(rows->ends[i]);
+    int64_t length = keel__text_utf16_units(rows->text + begin, (size_t)(end - begin));
+    if (length < 0) return false;
+    units += (int32_t)length;
+    ends[i] = rows->ends[i] < 0 ? ~units : units;
+    begin = end;
+  }
+  return true;
+}
+
+/* Writes the ends in the units that suit the text, and says which these are. */
+static int put_ends(const keel__rows *rows, size_t cells, int32_t *ends, bool utf16) {
+  bool ascii = !rows->binary && keel__text_is_ascii(rows->text, rows->bytes);
+  if (!ascii && !rows->binary && utf16 && put_utf16_ends(rows, cells, ends)) return KEEL__OFFSETS_UTF16;
+  memcpy(ends, rows->ends, cells * sizeof *ends);
+  return ascii ? KEEL__OFFSETS_ASCII : KEEL__OFFSETS_BYTES;
+}
+
+static void forget_text(keel__rows *rows) {
+  keel__free(rows->text);
+  rows->text = NULL;
+  rows->text_capacity = 0;
+}
+
+keel_event *keel__rows_take(keel__rows *rows, bool utf16) {
+  size_t cells = (size_t)rows->count * (size_t)rows->columns, bytes = rows->bytes;
+  keel_event *event = keel__event_new(KEEL_EV_ROWS, keel__body_bytes(KEEL__R_ENDS + cells) + bytes);
+  int count = rows->count;
+  rows->count = 0;
+  if (event == NULL) {
+    forget_text(rows);
+    return NULL;
+  }
+  int32_t *ends = event->words + KEEL__R_ENDS;
+  event->words[KEEL__R_ROWS] = count;
+  event->words[KEEL__R_COLUMNS] = rows->columns;
+  event->words[KEEL__R_OFFSETS] = put_ends(rows, cells, ends, utf16);
   event->words[KEEL__R_TEXT_BYTES] = (int32_t)bytes;
-  *row += taken;
+  memcpy(ends + cells, rows->text, bytes);
+  if (rows->text_capacity > KEPT_TEXT) forget_text(rows);
   return event;
 }

@@ -98,6 +98,19 @@ void keel__wire_open(keel__target *target, keel__conn *conn) {
   keel__wire_want(wire, KEEL__WANT_OPEN);
 }
 
+static void resume(keel__conn *conn, const keel__query *query) {
+  keel__wire *wire = conn->io;
+  if (wire != NULL && wire->paused && wire->head == &query->item) keel__wire_want(wire, KEEL__WANT_READ);
+}
+
+void keel__wire_acknowledged(keel__conn *conn, const keel__query *query) {
+  if (query->unacknowledged < KEEL_WINDOW / 2) resume(conn, query);
+}
+
+void keel__wire_settled(keel__conn *conn, const keel__query *query) {
+  resume(conn, query);
+}
+
 static void push(keel__wire *wire, keel__item *item) {
   item->next = NULL;
   item->sent = false;
@@ -109,6 +122,7 @@ static void push(keel__wire *wire, keel__item *item) {
 
 void keel__wire_send(keel__conn *conn, keel__request *request) {
   keel__query *query = (keel__query *)request;
+  query->row_count = query->row_bytes = 0;
   push(conn->io, &query->item);
 }
 
@@ -165,6 +179,7 @@ void keel__wire_destroy(keel__wire *wire) {
   keel__wire_unwatch(wire);
   keel__connect_end_share(wire);
   PQclear(wire->error);
+  PQclear(wire->rows);
   PQfinish(wire->pg);
   keel__addresses_destroy(&wire->addresses);
   keel__free(wire->announcement);
@@ -185,6 +200,7 @@ static void do_one(keel__wire *wire) {
   }
   if (wants & KEEL__WANT_OPEN) keel__connect_begin(wire);
   if (wants & KEEL__WANT_CANCEL) do_cancel(wire);
+  if (wants & KEEL__WANT_READ && wire->stage == KEEL__STAGE_OPEN) keel__exchange_resume(wire);
   if (wants & KEEL__WANT_WRITE && wire->stage == KEEL__STAGE_OPEN) keel__exchange_write(wire);
 }
 

@@ -29,6 +29,7 @@ enum keel__wants {
   KEEL__WANT_CANCEL = 2,
   KEEL__WANT_WRITE = 4,
   KEEL__WANT_CLOSE = 8,
+  KEEL__WANT_READ = 16, /* it was paused */
 };
 
 typedef enum keel__phase {
@@ -60,6 +61,11 @@ typedef struct keel__wire {
   bool prepared;            /* the server has taken the head's Parse */
   bool committed;           /* the head is several statements, and a transaction has ended well within them */
   bool short_of_memory;     /* a part of the head's result is lost */
+  bool in_rows;             /* the head's columns were told, the end of its rows was not */
+  PGresult *rows;           /* rows of the head's that are not all laid out; NULL: none */
+  int row;                  /* the first of them */
+  bool paused;              /* the head's taker has enough before him: nothing is read */
+  bool clogged;             /* what is to be sent waits for the socket */
   PGresult *error;          /* the head's */
   keel__detail *last_words; /* the server's FATAL while nothing was in flight */
   keel__item reset;
@@ -79,6 +85,9 @@ void keel__wire_send(keel__conn *conn, keel__request *request);
 void keel__wire_reset(keel__conn *conn);
 void keel__wire_cancel(keel__conn *conn);
 void keel__wire_close(keel__conn *conn);
+/* The taker has acknowledged rows of the query; it has been settled and has no taker any more. */
+void keel__wire_acknowledged(keel__conn *conn, const keel__query *query);
+void keel__wire_settled(keel__conn *conn, const keel__query *query);
 
 /* ---- the engine */
 /* Does what is wanted of all connections until nothing is left to do. */
@@ -106,6 +115,8 @@ void keel__connect_end_share(keel__wire *wire);
 /* exchange.c: writes what may be written; reads what has come. */
 void keel__exchange_write(keel__wire *wire);
 void keel__exchange_read(keel__wire *wire);
+/* Goes on reading after a pause. */
+void keel__exchange_resume(keel__wire *wire);
 void keel__exchange_lost(keel__wire *wire);
 /* parameters.c: name NUL value NUL of every setting that libpq knows of; the bytes used of `to`. */
 #define KEEL__PARAMETERS_SIZE 2048
@@ -116,8 +127,13 @@ void keel__parameters_known(keel__wire *wire);
 void keel__parameters_touched(keel__wire *wire, const char *tag);
 /* KEEL_EV_PARAMETER for each setting that has changed, once the server is ready again. */
 void keel__parameters_report(keel__wire *wire);
-/* result.c: hands a result of the head's on as events. */
-void keel__result_deliver(keel__wire *wire, const PGresult *result);
+/* result.c: hands a result of the head's on as events; it takes the result over. A row mode leaves rows gathered, and a pause
+ * leaves wire->rows. */
+void keel__result_deliver(keel__wire *wire, PGresult *result);
+/* Goes on with wire->rows. */
+void keel__result_go_on(keel__wire *wire);
+/* Hands on the rows that were gathered. */
+void keel__result_flush(keel__wire *wire);
 /* FATAL or PANIC: the session is over. */
 bool keel__result_is_fatal(const PGresult *result);
 void keel__result_notice(void *wire_data, const PGresult *result);

@@ -15,6 +15,11 @@ function makeDatabase(orm) {
 
   class KeelDatabase extends PgDatabase {
     static [entityKind] = 'KeelDatabase';
+
+    /** The rows of a query as they come, mapped as the query maps them; see the typings. */
+    $stream(query, options) {
+      return this.session.stream(query, options);
+    }
   }
 
   function construct(client, target, config, queryOptions) {

@@ -19,6 +19,8 @@ function buildsRows(target) {
   return runner?.query?.[BUILDS_ROWS] === true;
 }
 
+const isWrite = (metadata) => WRITES.has(metadata.type);
+
 function makePreparedQuery(orm) {
   const { DrizzleQueryError, PgPreparedQuery, entityKind, fillPlaceholders } = orm;
   const planFor = makeRowMapper(orm);
@@ -71,11 +73,11 @@ function makePreparedQuery(orm) {
       return this.arrayMode;
     }
 
-    start(placeholderValues) {
-      this.session.scope?.assertOpen();
+    start(placeholderValues, session = this.session) {
+      session.scope?.assertOpen();
       const { params: given } = this.query;
       const params = hasObjects(given) ? fillPlaceholders(given, placeholderValues) : given.slice();
-      this.session.logger.logQuery(this.query.sql, params);
+      session.logger.logQuery(this.query.sql, params);
       return params;
     }
 
@@ -89,7 +91,7 @@ function makePreparedQuery(orm) {
 
     askThroughCache(config, params) {
       const run = async () => this.session.target.query(config, params);
-      if (WRITES.has(this.metadata.type)) return this.write(run, params);
+      if (isWrite(this.metadata)) return this.write(run, params);
       // What an uncommitted transaction sees is nobody else's: after a write it neither reads nor fills the cache.
       if (this.session.scope?.written.size) return this.failing(params, run);
       return this.queryWithCache(this.query.sql, params, run);
@@ -119,4 +121,4 @@ function makePreparedQuery(orm) {
   return KeelPreparedQuery;
 }
 
-module.exports = { makePreparedQuery };
+module.exports = { isWrite, makePreparedQuery };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { makePreparedQuery } = require('./prepared-query');
+const { makeStream } = require('./stream');
 const { makeTransaction } = require('./transaction');
 const { TransactionScope } = require('./transaction-scope');
 
@@ -9,6 +10,7 @@ function makeSession(orm) {
   const { NoopCache, NoopLogger, PgSession, entityKind, is } = orm;
   const KeelPreparedQuery = makePreparedQuery(orm);
   const runTransaction = makeTransaction(orm);
+  const stream = makeStream(orm, KeelPreparedQuery);
 
   class KeelSession extends PgSession {
     static [entityKind] = 'KeelSession';
@@ -54,6 +56,10 @@ function makeSession(orm) {
 
     transaction(callback, config) {
       return runTransaction(this, callback, config);
+    }
+
+    stream(query, options) {
+      return stream(this, query, options);
     }
 
     async count(query) {

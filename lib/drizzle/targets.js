@@ -2,8 +2,9 @@
 
 const { KeelError } = require('../errors');
 
-// A target is what a session sends its queries to: `query(config, params)` resolves to a pg result, and
-// `lease()` gives one connection for a transaction.
+// A target is what a session sends its queries to: `query(config, params)` resolves to a pg result,
+// `openStream(config, hooks)` sends one whose rows are taken as they come, and `lease()` gives one connection for a
+// transaction.
 
 /** Anything with pg's Pool surface: ours, pg's own, a view. */
 class PoolTarget {
@@ -13,6 +14,10 @@ class PoolTarget {
 
   query(config, params) {
     return this.pool.query(config, params);
+  }
+
+  openStream(config, hooks) {
+    return openStreamOf(this.pool, config, hooks);
   }
 
   async lease() {
@@ -30,6 +35,10 @@ class ClientTarget {
     return this.client.query(config, params);
   }
 
+  openStream(config, hooks) {
+    return openStreamOf(this.client, config, hooks);
+  }
+
   async lease() {
     return { client: this.client, spoil() {}, release() {} };
   }
@@ -38,10 +47,11 @@ class ClientTarget {
 /** Behind `drizzle.mock()`: builds statements, sends nothing. */
 class MockTarget {
   async query() {
-    throw new KeelError(
-      'KEEL_CONFIG',
-      'drizzle.mock() has no connection: it can build queries but not run them',
-    );
+    throw notConnected();
+  }
+
+  openStream() {
+    throw notConnected();
   }
 
   lease() {
@@ -69,6 +79,18 @@ class PoolLease {
   }
 }
 
+function notConnected() {
+  return new KeelError(
+    'KEEL_CONFIG',
+    'drizzle.mock() has no connection: it can build queries but not run them',
+  );
+}
+
+function openStreamOf(client, config, hooks, ready) {
+  if (typeof client._openStream === 'function') return client._openStream(config, hooks, ready);
+  throw new KeelError('KEEL_MISUSE', '$stream() works over the pools and clients of this package alone');
+}
+
 function isPool(client) {
   return typeof client.totalCount === 'number' || (client.constructor?.name ?? '').includes('Pool');
 }
@@ -77,4 +99,4 @@ function targetOf(client) {
   return isPool(client) ? new PoolTarget(client) : new ClientTarget(client);
 }
 
-module.exports = { ClientTarget, MockTarget, PoolLease, PoolTarget, isPool, targetOf };
+module.exports = { ClientTarget, MockTarget, PoolLease, PoolTarget, isPool, openStreamOf, targetOf };

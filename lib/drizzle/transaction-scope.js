@@ -2,6 +2,7 @@
 
 const { KeelError } = require('../errors');
 const { PRELUDE } = require('../statement');
+const { openStreamOf } = require('./targets');
 
 /**
  * One connection of a transaction. Its queries run one after the other, in the order they were given. BEGIN waits for the
@@ -31,25 +32,34 @@ class QueuedConnection {
     while (this.pending > 0) await this.tail;
   }
 
-  async run(config, params) {
+  assertBegun() {
     if (this.refusal !== undefined) throw this.refusal;
+  }
+
+  async run(config, params) {
+    this.assertBegun();
     if (this.begin === undefined) return this.client.query(config, params);
-    const begin = this.begin;
+    // The simple protocol, which is what a statement without values goes by, takes nothing in front of it.
+    if (params.length > 0)
+      return this.sendBegin((begin) => this.client.query({ ...config, [PRELUDE]: begin }, params));
+    await this.sendBegin((begin) => this.client.query(begin));
+    return this.client.query(config, params);
+  }
+
+  async sendBegin(send) {
+    const { begin } = this;
     this.begin = undefined;
     try {
-      // The simple protocol, which is what a statement without values goes by, takes nothing in front of it.
-      if (params.length > 0) return await this.client.query({ ...config, [PRELUDE]: begin }, params);
-      await this.client.query(begin);
+      return await send(begin);
     } catch (error) {
       // Unless the server says that it is inside a (failed) transaction, what came next would run outside of any.
       if (this.client.getTransactionStatus() !== 'E') this.refusal = error;
       throw error;
     }
-    return this.client.query(config, params);
   }
 
-  query(config, params) {
-    const run = () => this.run(config, params);
+  /** @param {() => Promise} run once those before it have been answered */
+  inTurn(run) {
     const result = this.pending === 0 ? run() : this.tail.then(run);
     this.pending += 1;
     const settle = () => {
@@ -57,6 +67,20 @@ class QueuedConnection {
     };
     this.tail = result.then(settle, settle);
     return result;
+  }
+
+  query(config, params) {
+    return this.inTurn(() => this.run(config, params));
+  }
+
+  /** Behind the queries that were given before. Those given later are the client's to put behind it. */
+  openStream(config, hooks) {
+    this.assertBegun();
+    if (this.begin !== undefined)
+      this.inTurn(() => this.sendBegin((begin) => this.client.query(begin))).catch(() => {});
+    if (this.pending === 0) return openStreamOf(this.client, config, hooks);
+    const ready = this.inTurn(async () => this.assertBegun());
+    return openStreamOf(this.client, config, hooks, ready);
   }
 }
 
@@ -77,6 +101,10 @@ class TransactionScope {
   query(config, params) {
     this.assertOpen(); // Again: a look into the cache lies between the statement's start and here.
     return this.connection.query(config, params);
+  }
+
+  openStream(config, hooks) {
+    return this.connection.openStream(config, hooks);
   }
 
   nest() {

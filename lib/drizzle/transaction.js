@@ -10,6 +10,11 @@ function makeTransaction(orm) {
   class KeelTransaction extends PgTransaction {
     static [entityKind] = 'KeelTransaction';
 
+    /** The rows of a query as they come, mapped as the query maps them; see the typings. */
+    $stream(query, options) {
+      return this.session.stream(query, options);
+    }
+
     async transaction(callback) {
       const depth = this.nestedIndex + 1;
       const savepoint = `sp${depth}`;

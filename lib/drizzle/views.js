@@ -11,6 +11,8 @@
 function viewOf(pool, { route, force, end }) {
   const own = {
     query: (...args) => pool.query(...routed(args, route, force)),
+    stream: (...args) => pool.stream(...routed(args, route, force)),
+    _openStream: (config, hooks) => pool._openStream(routed([config], route, force)[0], hooks),
     end: (options) => finish(end, options),
   };
   const bound = new Map();

@@ -8,6 +8,7 @@ import {
   type PoolMetrics,
   type QueryArrayResult,
   type QueryResult,
+  type RowStream,
   type SlowQuery,
   type Summary,
 } from 'pgkeel';
@@ -133,3 +134,29 @@ expectTypeOf(pool.end({ timeout: 100, force: true })).resolves.toBeVoid();
 void pool.end({ timeout: '1s' });
 // @ts-expect-error: read-only
 pool.totalCount = 3;
+
+// Streams.
+for await (const row of pool.stream<User>('SELECT 1')) expectTypeOf(row).toEqualTypeOf<User>();
+for await (const rows of pool.stream<User>('SELECT $1', [1], { batchSize: 10 }).batches()) {
+  expectTypeOf(rows).toEqualTypeOf<User[]>();
+}
+expectTypeOf(pool.stream('SELECT 1')).toEqualTypeOf<RowStream<any>>();
+expectTypeOf(
+  pool.stream<User>('SELECT 1', { batchSize: 10, timeout: 5, signal: new AbortController().signal }),
+).toEqualTypeOf<RowStream<User>>();
+expectTypeOf(pool.stream<[number]>({ text: 'SELECT 1', rowMode: 'array' })).toEqualTypeOf<
+  RowStream<[number]>
+>();
+expectTypeOf(pool.stream<[number]>('SELECT 1', [], { rowMode: 'array' })).toEqualTypeOf<
+  RowStream<[number]>
+>();
+expectTypeOf((await pool.connect()).stream<User>({ text: 'SELECT $1', values: [1] })).toEqualTypeOf<
+  RowStream<User>
+>();
+const someRows = pool.stream<User>('SELECT 1')[Symbol.asyncIterator]();
+expectTypeOf(await someRows.next()).toEqualTypeOf<IteratorResult<User, any>>();
+await someRows.return?.();
+// @ts-expect-error: rows, not a number of milliseconds in words
+void pool.stream('SELECT 1', [], { batchSize: 'many' });
+// @ts-expect-error: values are an array
+void pool.stream('SELECT $1', 'one');

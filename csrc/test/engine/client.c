@@ -127,6 +127,9 @@ static void append_cell(answer *answer, const char *text, size_t length) {
 
 static void take_rows(answer *answer, const keel_event *event) {
   uint32_t columns = keel_rows_columns(event);
+  size_t size = 0;
+  (void)keel_event_block(event, &size);
+  answer->blocks_bytes += size;
   for (uint32_t row = 0; row < keel_rows_count(event); row++) {
     for (uint32_t column = 0; column < columns; column++) {
       uint32_t length = 0;

@@ -28,6 +28,7 @@ typedef struct answer {
   char *cells;    /* rows as "a|b\n", NULL as "~"; cut at 64 KB */
   size_t cells_length;
   uint64_t rows, bytes;
+  uint64_t blocks_bytes; /* what there is to acknowledge */
   int result_sets, copies;
   keel_field fields[64];
   char names[64][64];

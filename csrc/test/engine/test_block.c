@@ -26,11 +26,19 @@ static const char *text_of(const keel_event *event) {
   return (const char *)(event->words + KEEL__R_ENDS + cells);
 }
 
+/* A block of the rows from *row on, as many as it takes. */
+static keel_event *block_of(keel__rows *rows, const PGresult *result, int *row, bool utf16) {
+  keel__rows_added added = KEEL__ROWS_ADDED;
+  while (*row < PQntuples(result) && (added = keel__rows_add(rows, result, *row)) == KEEL__ROWS_ADDED) ++*row;
+  assert_int_not_equal(added, KEEL__ROWS_NO_MEMORY);
+  return keel__rows_take(rows, utf16);
+}
+
 static keel_event *first_block(const char *const *cells, int columns, int rows, bool utf16) {
   keel__rows scratch = {0};
   int row = 0;
   PGresult *result = result_of(columns, rows, cells);
-  keel_event *event = keel__event_rows(&scratch, result, &row, utf16);
+  keel_event *event = block_of(&scratch, result, &row, utf16);
   assert_non_null(event);
   assert_int_equal(row, rows);
   PQclear(result);
@@ -141,10 +149,44 @@ static void blocks_are_bounded(void **state) {
   keel__rows scratch = {0};
   int row = 0, expected[] = {48, 60, 61, 109, 157, 200};
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-    keel_event *event = keel__event_rows(&scratch, result, &row, true);
+    keel_event *event = block_of(&scratch, result, &row, true);
     assert_int_equal(row, expected[i]);
     keel_event_free(event);
   }
+  PQclear(result);
+  keel__rows_destroy(&scratch);
+}
+
+/* As in the single-row mode: a result for every row, all of them gone before the block is made. */
+static void rows_of_many_results(void **state) {
+  (void)state;
+  keel__rows scratch = {0};
+  const char *cells[] = {"a", "\xc3\xa9", NULL, "b"};
+  for (int i = 0; i < 4; i++) {
+    PGresult *result = result_of(1, 1, cells + i);
+    assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
+    PQclear(result);
+  }
+  keel_event *event = keel__rows_take(&scratch, true);
+  int32_t ends[] = {1, 2, ~2, 3};
+  assert_int_equal(event->words[KEEL__R_ROWS], 4);
+  assert_int_equal(event->words[KEEL__R_OFFSETS], KEEL__OFFSETS_UTF16);
+  assert_memory_equal(event->words + KEEL__R_ENDS, ends, sizeof ends);
+  assert_int_equal(scratch.count, 0);
+  keel_event_free(event);
+  keel__rows_destroy(&scratch);
+}
+
+static void rows_without_columns(void **state) {
+  (void)state;
+  keel__rows scratch = {0};
+  PGresult *result = result_of(0, 0, NULL);
+  assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
+  assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
+  keel_event *event = keel__rows_take(&scratch, true);
+  assert_int_equal(event->words[KEEL__R_ROWS], 2);
+  assert_int_equal(event->words[KEEL__R_TEXT_BYTES], 0);
+  keel_event_free(event);
   PQclear(result);
   keel__rows_destroy(&scratch);
 }
@@ -198,6 +240,8 @@ int main(void) {
       cmocka_unit_test(well_formed_sequences),
       cmocka_unit_test(ascii_at_every_length),
       cmocka_unit_test(blocks_are_bounded),
+      cmocka_unit_test(rows_of_many_results),
+      cmocka_unit_test(rows_without_columns),
       cmocka_unit_test(startup_errors_of_the_server),
       cmocka_unit_test(startup_errors_of_the_system),
   };

@@ -6,7 +6,7 @@ import { integer, jsonb, pgEnum, pgTable, serial, text, timestamp } from 'drizzl
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { Client, Pool } from 'pgkeel';
-import type { PoolHealth, PoolMetrics, QueryResult } from 'pgkeel';
+import type { PoolHealth, PoolMetrics, QueryResult, RowStream } from 'pgkeel';
 import { createDatabase, drizzle, migrate } from 'pgkeel/drizzle';
 import type { CreateDatabaseOptions, KeelDatabase, KeelQueryResultHKT } from 'pgkeel/drizzle';
 
@@ -128,3 +128,26 @@ await migrate(db, {});
 
 // The stock driver over our pool.
 expectTypeOf(await stockDrizzle(own, { schema }).query.users.findMany()).toEqualTypeOf<User[]>();
+
+// Streams.
+for await (const user of db.$stream(db.select().from(users))) expectTypeOf(user).toEqualTypeOf<User>();
+for await (const some of db.$stream(db.select({ id: users.id }).from(users), { batchSize: 5 }).batches()) {
+  expectTypeOf(some).toEqualTypeOf<{ id: number }[]>();
+}
+expectTypeOf(db.$stream(db.insert(users).values({ name: 'a' }).returning())).toEqualTypeOf<RowStream<User>>();
+expectTypeOf(db.$stream(db.query.users.findMany())).toEqualTypeOf<RowStream<User>>();
+expectTypeOf(db.$stream(db.query.users.findFirst())).toEqualTypeOf<RowStream<User>>();
+expectTypeOf(db.$stream(db.execute<{ a: number }>(sql`select 1 as a`))).toEqualTypeOf<
+  RowStream<{ a: number }>
+>();
+expectTypeOf(db.$stream<{ a: number }>(sql`select 1 as a`)).toEqualTypeOf<RowStream<{ a: number }>>();
+expectTypeOf(db.$stream(sql`select 1 as a`)).toEqualTypeOf<RowStream<Record<string, unknown>>>();
+expectTypeOf(db.$stream(db.select().from(users).prepare('all_users'))).toEqualTypeOf<RowStream<User>>();
+await db.transaction(async (tx) => {
+  expectTypeOf(tx.$stream(tx.select().from(users))).toEqualTypeOf<RowStream<User>>();
+  await tx.transaction(async (inner) => {
+    expectTypeOf(inner.$stream(sql`select 1`)).toEqualTypeOf<RowStream<Record<string, unknown>>>();
+  });
+});
+// @ts-expect-error: no query
+void db.$stream(5);
