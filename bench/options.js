@@ -17,7 +17,7 @@ options:
   --only W1,W4,W6p      workloads, or single cases such as W1@64; with --scaling: callers, rows@1000 ...
   --contestants a,b     of ${Object.keys(CONTESTANTS).join(', ')}
                         (default: all; those for --scaling, --stream and --profile: pgkeel, pg, postgres.js)
-  --rounds 7            how often everything is measured (--scaling: 3, --stream: 1)
+  --rounds 7            how often everything is measured (--scaling and --stream: 3)
   --seconds 2           how long one measurement lasts, after a warm-up of half of it
   --rows 5000000        of --stream
   --queries 20000       of --profile: how many are counted
@@ -27,7 +27,7 @@ options:
 const KINDS = ['slow', 'scaling', 'stream', 'profile'];
 const USES = ['report', 'plot'];
 const FEW = ['pgkeel', 'pg', 'postgres.js'];
-const ROUNDS = { workloads: 7, slow: 7, scaling: 3, stream: 1, profile: 1 };
+const ROUNDS = { workloads: 7, slow: 7, scaling: 3, stream: 3, profile: 1 };
 
 const flags = (names) => Object.fromEntries(names.map((name) => [name, { type: 'boolean', default: false }]));
 

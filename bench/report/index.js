@@ -16,9 +16,21 @@ const SECTIONS = {
   profile: profileSections,
 };
 
+const FEW_ROUNDS = 3;
+const BUSY = 0.5;
+
 function lengthOf({ rounds, seconds, rows, queries }) {
   if (queries !== undefined) return `queries: ${queries}`;
   return `rounds: ${rounds}, ${rows === undefined ? `a measurement: ${seconds} s` : `rows: ${rows}`}`;
+}
+
+/** What a reader must not overlook. Counts (of queries) do not suffer from either. */
+function warnings({ rounds, queries }, load) {
+  if (queries !== undefined) return [];
+  const few = rounds < FEW_ROUNDS ? [`fewer than ${FEW_ROUNDS} rounds: no ground for a comparison`] : [];
+  const busy =
+    load > BUSY ? ['the machine was busy with other things: its noise is larger than most differences'] : [];
+  return [...few, ...busy];
 }
 
 function head({ date, environment, options, left }) {
@@ -27,6 +39,7 @@ function head({ date, environment, options, left }) {
   return {
     place: 'head',
     notes: [
+      ...warnings(options, load),
       `${date.slice(0, 10)}; ${lengthOf(options)}; load before: ${load.toFixed(2)}`,
       `${cores} x ${cpu}; Node.js ${node}; PostgreSQL ${server}; ${versions.join(', ')}`,
       ...left.map(({ contestant, reason }) => `${contestant} left out: ${reason}`),
