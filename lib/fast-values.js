@@ -181,24 +181,30 @@ function threeDigitsMs(text, start, end) {
 
 /** Milliseconds since 1970 of "2024-01-31" in UTC; NaN: in another form, or no date. */
 function dayMs(text, start) {
-  const date = dateAt(text, start);
-  const month = Math.floor(date / 100) % 100;
-  const day = date % 100;
+  if (text.charCodeAt(start + 4) !== MINUS || text.charCodeAt(start + 7) !== MINUS) return NaN;
+  const year = twoDigits(text, start) * 100 + twoDigits(text, start + 2);
+  const month = twoDigits(text, start + 5);
+  const day = twoDigits(text, start + 8);
   // Before this year the Date constructor has readings of its own.
-  return date >= 1000_00_00 && month >= 1 && month <= 12 && day >= 1 && day <= 31 ? utcMs(date) : NaN;
+  const isDate = year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+  return isDate ? daysFromEpoch(year, month, day) * MS_PER_DAY : NaN;
 }
 
-function checkedTimeMs(text, start) {
-  const isTime =
-    twoDigits(text, start) < 24 && twoDigits(text, start + 3) < 60 && twoDigits(text, start + 6) < 60;
-  return isTime ? timeMsAt(text, start) : NaN;
+/** Milliseconds of "12:34:56"; NaN: in another form, or no time of day. */
+function timeOfDayMs(text, start) {
+  if (text.charCodeAt(start + 2) !== COLON || text.charCodeAt(start + 5) !== COLON) return NaN;
+  const hours = twoDigits(text, start);
+  const minutes = twoDigits(text, start + 3);
+  const seconds = twoDigits(text, start + 6);
+  const isTime = hours < 24 && minutes < 60 && seconds < 60;
+  return isTime ? ((hours * 60 + minutes) * 60 + seconds) * 1000 : NaN;
 }
 
 /** Milliseconds since 1970 of "2024-01-31 12:34:56.789" as if it were UTC's, up to `end`; NaN: in another form. */
 function wallClockMs(text, start, end) {
   const afterSeconds = start + TIMESTAMP_LENGTH;
   if (end < afterSeconds || text.charCodeAt(start + DATE_LENGTH) !== SPACE) return NaN;
-  const ms = dayMs(text, start) + checkedTimeMs(text, start + DATE_LENGTH + 1);
+  const ms = dayMs(text, start) + timeOfDayMs(text, start + DATE_LENGTH + 1);
   if (end === afterSeconds) return ms;
   return text.charCodeAt(afterSeconds) === POINT ? ms + threeDigitsMs(text, afterSeconds, end) : NaN;
 }

@@ -75,13 +75,19 @@ function nullDecidedBy(columns, joinsNotNullableMap) {
 
 const endsInArray = (rows) => rows.length > 0 && Array.isArray(rows[rows.length - 1]);
 
+function sameFormats(a, b) {
+  if (a === b) return true;
+  for (let i = 0; i < a.length; i++) if (a[i].format !== b[i].format) return false;
+  return true;
+}
+
 class RowPlan {
   #row;
   #decoders;
   #direct;
   #mapRow;
   #arrayMapper;
-  #builders = new WeakMap();
+  #known;
 
   /**
    * @param {object[]} columns with path, isColumn, table and what describe() in decoders.js says
@@ -104,10 +110,12 @@ class RowPlan {
    */
   builderFor(fields, parsers) {
     if (!this.#direct || fields.length !== this.columns.length) return undefined;
-    const known = this.#builders.get(fields);
-    if (known !== undefined && sameParsers(known.parsers, parsers)) return known.builder;
-    const builder = this.#makeBuilder(fields, Object.freeze([...parsers]));
-    this.#builders.set(fields, { parsers: [...parsers], builder });
+    const known = this.#known;
+    if (known !== undefined && sameParsers(known.parsers, parsers) && sameFormats(known.fields, fields))
+      return known.builder;
+    const own = Object.freeze([...parsers]);
+    const builder = this.#makeBuilder(fields, own);
+    this.#known = { fields, parsers: own, builder };
     return builder;
   }
 
@@ -116,7 +124,7 @@ class RowPlan {
     const make = compiledFrom(builderCode(readings, this.#row));
     if (make === undefined) return undefined;
     const direct = make(parsers, this.#decoders);
-    const asArrays = makeRowBuilder(fields, parsers, 'array');
+    let asArrays;
     return (block, rows) => {
       const before = rows.length;
       if (block.kind !== OFFSETS_BYTES && !endsInArray(rows)) {
@@ -126,6 +134,7 @@ class RowPlan {
           rows.length = before;
         }
       }
+      asArrays ??= makeRowBuilder(fields, parsers, 'array');
       return asArrays(block, rows);
     };
   }
