@@ -11,6 +11,7 @@
 #include "wire.h"
 
 #define NAME_SIZE 64
+#define LARGE_BYTES (256u << 10)
 #define READS_AT_ONCE 4
 
 static void statement_name(const keel__wire *wire, uint32_t number, char *name) {
@@ -98,7 +99,10 @@ static keel__phase phase_after(const keel__item *item, keel__phase phase) {
 
 /* Rows in pieces are asked for when the query has become the first of libpq's, and before anything of its answer is read. */
 static void choose_row_mode(keel__wire *wire) {
-  if (wire->head->is_reset || !keel__query_of(wire->head)->large) return;
+  if (wire->head->is_reset) return;
+  const keel__query *query = keel__query_of(wire->head);
+  bool large = atomic_load_explicit(&query->statement->large, memory_order_relaxed);
+  if (!(query->core.flags & KEEL_Q_ALONE) && !(query->core.flags & KEEL_Q_PACED && large)) return;
   /* Refused, they come all at once: slower, and the same. */
   if (keel__pq_can_chunk()) {
     (void)keel__pq_chunked(wire->pg, KEEL__ROWS_MAX);
@@ -210,6 +214,14 @@ static void reset_ended(keel__wire *wire, bool failed) {
   keel__wire_unlock(wire);
 }
 
+/* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
+static void learn_size(const keel__query *query) {
+  bool large = query->row_bytes > LARGE_BYTES;
+  atomic_bool *known = &query->statement->large;
+  if (large != atomic_load_explicit(known, memory_order_relaxed))
+    atomic_store_explicit(known, large, memory_order_relaxed);
+}
+
 static void end_head(keel__wire *wire) {
   keel__item *item = wire->head;
   PGresult *error = wire->error;
@@ -222,6 +234,7 @@ static void end_head(keel__wire *wire) {
   if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else {
+    learn_size(keel__query_of(item));
     query_ended(wire, keel__query_of(item), error);
   }
   PQclear(error);

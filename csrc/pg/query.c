@@ -59,7 +59,6 @@ keel__query *keel__query_new(const keel_request *request) {
   query->core.flags = request->flags;
   query->core.tag = request->tag;
   query->core.lease = request->lease;
-  query->large = (request->flags & KEEL_Q_ALONE) != 0;
   query->timeout_ms = request->timeout_ms;
   query->param_count = request->param_count;
   query->params = (const char **)(query + 1);

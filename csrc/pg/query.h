@@ -35,7 +35,6 @@ typedef struct keel__query {
   const char **params;
   int *lengths, *formats;
   bool has_nul;                  /* in its text or a text parameter, where PostgreSQL has no place for it */
-  bool large;                    /* much is expected: its rows are laid out as they arrive */
   uint64_t row_count, row_bytes; /* of the last sending: rows handed over, and the bytes of their blocks */
   uint64_t unacknowledged;       /* bytes of blocks that the taker still has before him; see keel_ack */
 } keel__query;

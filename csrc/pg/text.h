@@ -1,6 +1,6 @@
 /*
  * text.h: a statement's text and what can be told from it alone. Made once and held by whoever needs it; nothing of it changes
- * but the two atomics.
+ * but the atomics.
  */
 #ifndef KEEL_PG_TEXT_H
 #define KEEL_PG_TEXT_H
@@ -16,6 +16,7 @@ struct keel_statement {
   /* The number that a pool's table has for it, once it is settled that it is worth preparing: the pool's serial in the upper
    * half, the number in the lower. Saves looking the text up again; another pool's is overwritten. */
   _Atomic uint64_t number;
+  atomic_bool large; /* its last result was large: the next is laid out as it arrives */
   const char *name; /* chosen by the caller; NULL: none */
   size_t length;
   bool has_nul;
