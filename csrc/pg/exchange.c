@@ -85,8 +85,10 @@ static bool send_item(keel__wire *wire, keel__item *item) {
 
 /* Rows in pieces are asked for when the query has become the first of libpq's, and before anything of its answer is read. */
 static void choose_row_mode(keel__wire *wire) {
-  if (wire->head->is_reset || !keel__query_of(wire->head)->large) return;
-  bool alone = (keel__query_of(wire->head)->core.flags & KEEL_Q_ALONE) != 0;
+  if (wire->head->is_reset) return;
+  const keel__query *query = keel__query_of(wire->head);
+  if (!query->large || query->core.flags & KEEL_Q_WHOLE) return;
+  bool alone = (query->core.flags & KEEL_Q_ALONE) != 0;
   /* Refused, they come all at once: slower, and the same. A chunk is kept back until it is full, and lost to an error, so for
    * a stream, whose rows may come slowly, the cheaper mode is none. */
   if (keel__pq_can_chunk() && !alone) {
