@@ -201,6 +201,8 @@ typedef enum keel_request_kind {
 /* The taker says with keel_ack what he has done with. With more than KEEL_WINDOW bytes of its KEEL_EV_ROWS before him the
  * engine stops reading from the server, and goes on when it is less than half of that. */
 #define KEEL_Q_PACED 0x40u
+/* Not a row before the statement has succeeded, however large the result: for a taker who cannot take rows back. */
+#define KEEL_Q_WHOLE 0x100u
 
 #define KEEL_WINDOW (1u << 20)
 

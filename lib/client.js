@@ -6,6 +6,7 @@ const { ClientLink } = require('./client-link');
 const Connection = require('./connection');
 const ConnectionParameters = require('./connection-parameters');
 const defaults = require('./defaults');
+const { QUERY_FLAGS } = require('./engine');
 const { CODES, KeelError } = require('./errors');
 const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
@@ -180,6 +181,8 @@ class Client extends EventEmitter {
       statement.read(query);
       query._result = statement.result;
       query._results = statement.results;
+      // Its `row` events cannot be taken back when the statement fails, or is run anew.
+      statement.flags |= QUERY_FLAGS.WHOLE;
     } else {
       statement.invalid = new KeelError(CODES.MISUSE, PORTALS);
     }

@@ -121,7 +121,13 @@ const { Submission } = require('./submission');
  */
 
 /** keel.h's KEEL_Q_*, those that a caller may choose. */
-const QUERY_FLAGS = Object.freeze({ NO_PREPARE: 0x4, PREPARE: 0x8, IDEMPOTENT: 0x10, ALONE: 0x20 });
+const QUERY_FLAGS = Object.freeze({
+  NO_PREPARE: 0x4,
+  PREPARE: 0x8,
+  IDEMPOTENT: 0x10,
+  ALONE: 0x20,
+  WHOLE: 0x100,
+});
 const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;
 const FLAG_PACED = 0x40;

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * `npm run libpq`: a static libpq 17 in build-libpq/, for `PGKEEL_LIBPQ=static`; see docs/building.md. Does nothing when it
- * is there already (`npm run libpq -- --force` does it all again). Uses nothing but Node.js itself.
+ * `npm run libpq`: a static libpq, 17 or later, in build-libpq/, for `PGKEEL_LIBPQ=static`; see docs/building.md. Does
+ * nothing when it is there already (`npm run libpq -- --force` does it all again). Uses nothing but Node.js itself.
  */
 
 const fs = require('node:fs');
@@ -13,7 +13,11 @@ const { fetchSource } = require('./lib/debian-source');
 const { ROOT, run, step } = require('./lib/run');
 const { ensureSystem } = require('./lib/system');
 
-const PACKAGE = { name: 'postgresql-17', release: 'trixie' };
+// In this order: a mirror may list a source that it does not hold (any more), and a later libpq does as well.
+const PACKAGES = [
+  { name: 'postgresql-17', release: 'trixie' },
+  { name: 'postgresql-18', release: 'forky' },
+];
 const TARGET = path.join(ROOT, 'build-libpq');
 const NOTE = path.join(TARGET, 'built.json');
 
@@ -39,7 +43,9 @@ const FILES = {
     'src/include/pg_config_ext.h',
   ],
 };
-const RECIPE = JSON.stringify([PACKAGE, CONFIGURE, FILES]);
+/* libpq 18 has none any more. */
+const OPTIONAL = ['src/include/pg_config_ext.h'];
+const RECIPE = JSON.stringify([PACKAGES, CONFIGURE, FILES]);
 
 /** @returns {string | undefined} the version that has been built in this very way */
 function builtVersion() {
@@ -55,14 +61,30 @@ async function compile(source) {
   await run('make', [jobs, '-C', 'src/interfaces/libpq', 'all'], { quiet: true, cwd: source });
 }
 
+const isThere = (source, file) => !OPTIONAL.includes(file) || fs.existsSync(path.join(source, file));
+
 /** The note comes last: what is there without it is not used. */
 function install(source, version) {
   for (const [folder, files] of Object.entries(FILES)) {
     fs.mkdirSync(path.join(TARGET, folder), { recursive: true });
-    for (const file of files)
+    for (const file of files.filter((each) => isThere(source, each)))
       fs.copyFileSync(path.join(source, file), path.join(TARGET, folder, path.basename(file)));
   }
   fs.writeFileSync(NOTE, JSON.stringify({ version, recipe: RECIPE }));
+}
+
+async function fetchFirst(dir) {
+  const failures = [];
+  for (const { name, release } of PACKAGES) {
+    const own = path.join(dir, name);
+    fs.mkdirSync(own);
+    try {
+      return await step(`source of ${name}`, () => fetchSource({ name, release, dir: own }));
+    } catch (err) {
+      failures.push(err.message);
+    }
+  }
+  throw new Error(failures.join('\n'));
 }
 
 async function build() {
@@ -70,9 +92,7 @@ async function build() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pgkeel-libpq-'));
   try {
     await step('system packages', () => ensureSystem(['libpq'], (line) => console.log(`  ${line}`)));
-    const { source, version } = await step(`source of ${PACKAGE.name}`, () =>
-      fetchSource({ ...PACKAGE, dir }),
-    );
+    const { source, version } = await fetchFirst(dir);
     await step(`libpq ${version}`, () => compile(source));
     install(source, version);
   } finally {

@@ -101,10 +101,13 @@ static keel__phase phase_after(const keel__item *item, keel__phase phase) {
 static void choose_row_mode(keel__wire *wire) {
   if (wire->head->is_reset) return;
   const keel__query *query = keel__query_of(wire->head);
-  bool large = atomic_load_explicit(&query->statement->large, memory_order_relaxed);
-  if (!(query->core.flags & KEEL_Q_ALONE) && !(query->core.flags & KEEL_Q_PACED && large)) return;
-  /* Refused, they come all at once: slower, and the same. */
-  if (keel__pq_can_chunk()) {
+  bool alone = (query->core.flags & KEEL_Q_ALONE) != 0;
+  bool large = (query->core.flags & KEEL_Q_PACED) &&
+               atomic_load_explicit(&query->statement->large, memory_order_relaxed);
+  if (!(alone || large) || query->core.flags & KEEL_Q_WHOLE) return;
+  /* Refused, they come all at once: slower, and the same. A chunk is kept back until it is full, and lost to an error, so for
+   * a stream, whose rows may come slowly, the cheaper mode is none. */
+  if (keel__pq_can_chunk() && !alone) {
     (void)keel__pq_chunked(wire->pg, KEEL__ROWS_MAX);
   } else {
     (void)PQsetSingleRowMode(wire->pg);

@@ -1,4 +1,5 @@
 /* result.c: what the server says, as events. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,17 @@ static void add_row(keel__wire *wire) {
   }
 }
 
-static void complete(keel__wire *wire, const PGresult *result);
+static void complete(keel__wire *wire, const char *tag);
+
+/* The tag comes with whatever libpq had at hand then: where rows come in pieces, with the last piece that has any. */
+static void end_piece(keel__wire *wire, const PGresult *rows) {
+  const char *tag = PQcmdStatus((PGresult *)rows);
+  if (PQresultStatus(rows) == PGRES_TUPLES_OK) {
+    complete(wire, *tag == 0 ? wire->tag : tag);
+  } else if (*tag != 0) {
+    snprintf(wire->tag, sizeof wire->tag, "%s", tag);
+  }
+}
 
 /* Nobody takes the rows of a request that was settled, nor those behind one that is lost. */
 void keel__result_go_on(keel__wire *wire) {
@@ -58,7 +69,7 @@ void keel__result_go_on(keel__wire *wire) {
   if (wire->row < count && wire->paused) return;
   PGresult *rows = wire->rows;
   wire->rows = NULL;
-  if (PQresultStatus(rows) == PGRES_TUPLES_OK) complete(wire, rows);
+  end_piece(wire, rows);
   PQclear(rows);
 }
 
@@ -86,13 +97,13 @@ static void note_tag(keel__wire *wire, const char *tag) {
   keel__wire_unlock(wire);
 }
 
-static void complete(keel__wire *wire, const PGresult *result) {
+static void complete(keel__wire *wire, const char *tag) {
   const keel__query *query = keel__query_of(wire->head);
-  const char *tag = PQcmdStatus((PGresult *)result);
   keel__result_flush(wire);
   wire->in_rows = false;
   note_tag(wire, tag);
   if (!query->core.settled) emit(wire, query, keel__event_complete(tag));
+  wire->tag[0] = 0;
 }
 
 /* Nobody feeds or takes COPY data here. The server is told so, in the words that pg uses, or its data is let pass. */
@@ -103,12 +114,12 @@ static void end_copy(keel__wire *wire, const keel__query *query, ExecStatusType 
   keel__wire_want(wire, KEEL__WANT_WRITE);
 }
 
-static void deliver_other(keel__wire *wire, const PGresult *result) {
+static void deliver_other(keel__wire *wire, PGresult *result) {
   ExecStatusType status = PQresultStatus(result);
   switch (status) {
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-      complete(wire, result);
+      complete(wire, PQcmdStatus(result));
       break;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:

@@ -64,6 +64,7 @@ typedef struct keel__wire {
   bool in_rows;             /* the head's columns were told, the end of its rows was not */
   PGresult *rows;           /* rows of the head's that are not all laid out; NULL: none */
   int row;                  /* the first of them */
+  char tag[64];             /* of a result whose end is still to come; see result.c */
   bool paused;              /* the head's taker has enough before him: nothing is read */
   bool clogged;             /* what is to be sent waits for the socket */
   PGresult *error;          /* the head's */

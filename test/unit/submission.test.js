@@ -85,6 +85,7 @@ describe('submission', () => {
     submission.password(POOL, 9, 'sécret', undefined);
     submission.password(POOL, 9, null, 'no');
     submission.close(POOL, -1, false);
+    submission.acknowledge(POOL, 2 ** 32 * 3 + 7, 131_072);
     submission.flush();
     assert.deepEqual(calls[0].words, [
       ...[OP.ACQUIRE, POOL, 7, 2, -1],
@@ -94,6 +95,7 @@ describe('submission', () => {
       ...[OP.PASSWORD, POOL, 9, 6, -1],
       ...[OP.PASSWORD, POOL, 9, -1, 2],
       ...[OP.CLOSE, POOL, -1, 0, 0],
+      ...[OP.ACKNOWLEDGE, POOL, 7, 3, 131_072],
     ]);
     assert.equal(calls[0].text, 'sécret\0no\0');
   });
