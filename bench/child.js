@@ -1,20 +1,25 @@
 'use strict';
 
-/* One contestant does one case in a process of its own, and sends what was measured. See run.js for the job. */
+/* One contestant does one case in a process of its own, and sends what was measured. See rounds.js for the job. */
 
 const { CONTESTANTS } = require('./contestants');
 const { Latencies, runBatches, runCallers } = require('./load');
-const { Meter } = require('./measure');
+const { Meter, cpuOfCall } = require('./measure');
+const { answer } = require('./process');
 const { WORKLOADS } = require('./workloads');
+
+const CONNECTIONS = 10;
 
 async function measure(job) {
   const contestant = CONTESTANTS[job.contestant];
   if (contestant.run) return contestant.run(job);
-  const { connections = 10, ...workload } = WORKLOADS[job.workload];
-  const driver = await contestant.open({ ...job.connection, max: connections });
+  const workload = WORKLOADS[job.workload];
+  const max = job.connections ?? workload.connections ?? CONNECTIONS;
+  const driver = await contestant.open({ ...job.connection, max });
   const task = await workload.start(driver, job);
   const warmUp = { count: 0, add: () => warmUp.count++ };
-  await runCallers(task.once, job.callers, performance.now() + job.warmUp * 1000, warmUp);
+  const warm = performance.now() + job.warmUp * 1000;
+  await runCallers(task.once, job.callers, warm, warmUp, job.warmUpCount);
   const latencies = new Latencies();
   const meter = new Meter(job.serverPid);
   meter.start();
@@ -22,6 +27,7 @@ async function measure(job) {
   const figures = meter.stop(latencies.count);
   await task.finish?.(warmUp.count + latencies.count);
   await driver.close();
+  if (task.work) figures.workCpu = cpuOfCall(task.work);
   return { ...figures, ...percentiles(latencies.sorted()) };
 }
 
@@ -39,10 +45,4 @@ function percentiles(sorted) {
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-// Whoever started us is gone, however that came about.
-process.once('disconnect', () => process.exit(1));
-
-measure(JSON.parse(process.argv[2])).then(
-  (figures) => process.send({ figures }, () => process.exit()),
-  (err) => process.send({ failure: err.stack }, () => process.exit(1)),
-);
+answer(measure);

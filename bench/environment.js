@@ -5,17 +5,20 @@ const os = require('node:os');
 const path = require('node:path');
 const { CONTESTANTS } = require('./contestants');
 
-/** By path, because not every package exports its package.json. */
+/** From where it would be loaded, because not every package exports its package.json. */
 function versionOf(name) {
-  const root = path.resolve(__dirname, '..');
-  const folder = name === 'pgkeel' ? root : path.join(root, 'node_modules', name);
-  return JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')).version;
+  for (let dir = path.dirname(require.resolve(name)); dir !== path.dirname(dir); dir = path.dirname(dir)) {
+    const file = path.join(dir, 'package.json');
+    const found = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+    if (found.name === name) return found.version;
+  }
+  return undefined;
 }
 
 /** What figures depend on and a reader of them wants to know. */
-async function describe(cluster, contestants) {
+async function describe(cluster, contestants, also = ['drizzle-orm']) {
   const names = new Set(contestants.flatMap((name) => CONTESTANTS[name].packages));
-  const packages = Object.fromEntries([...names, 'drizzle-orm'].map((name) => [name, versionOf(name)]));
+  const packages = Object.fromEntries([...names, ...also].map((name) => [name, versionOf(name)]));
   if (names.has('pgkeel')) packages.libpq_of_pgkeel = require('pgkeel').libpqVersion;
   return {
     cpu: os.cpus()[0].model,

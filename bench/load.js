@@ -17,8 +17,8 @@ class Latencies {
   }
 }
 
-/** `callers` of them, each asking again as soon as it is answered, until the time is up. */
-async function runCallers(once, callers, until, latencies) {
+/** `callers` of them, each asking again as soon as it is answered, until the time is up and `least` answers are there. */
+async function runCallers(once, callers, until, latencies, least = 0) {
   const caller = async (index) => {
     let last = performance.now();
     do {
@@ -26,7 +26,7 @@ async function runCallers(once, callers, until, latencies) {
       const now = performance.now();
       latencies.add(now - last);
       last = now;
-    } while (last < until);
+    } while (last < until || latencies.count < least);
   };
   await Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
 }

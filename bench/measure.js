@@ -48,7 +48,7 @@ class Meter {
     return {
       time: performance.now(),
       process: user + system,
-      main: threadCpu(`/proc/self/task/${process.pid}`),
+      main: mainCpu(),
       server: backendsCpu(this.#serverPid),
       loop: performance.eventLoopUtilization(),
     };
@@ -77,6 +77,15 @@ function threadCpu(folder) {
   return text === undefined ? undefined : Number(text.split(' ')[0]) / 1000;
 }
 
+const mainCpu = () => threadCpu(`/proc/self/task/${process.pid}`);
+
+/** CPU of a call, in microseconds: of many calls together, since a reading takes some itself. */
+function cpuOfCall(call, times = 2_000) {
+  const before = mainCpu();
+  for (let i = 0; i < times; i++) call();
+  return each(difference(mainCpu(), before), times);
+}
+
 /** CPU of the backends that serve TCP: the contestant's. Whoever administers comes by the Unix socket. */
 function backendsCpu(serverPid) {
   const children = read(`/proc/${serverPid}/task/${serverPid}/children`);
@@ -101,4 +110,4 @@ function peakRss() {
   return (kib === undefined ? process.resourceUsage().maxRSS : Number(kib)) / 1024;
 }
 
-module.exports = { Meter };
+module.exports = { Meter, cpuOfCall };

@@ -2,36 +2,71 @@
 
 const { parseArgs } = require('node:util');
 const { CONTESTANTS } = require('./contestants');
-const { chooseCases } = require('./workloads');
 
-const USAGE = `npm run bench -- [options]
-  --only W1,W4,W6p      workloads, or single cases of them such as W1@64 (default: W1 to W6)
-  --slow                the measure of a slow statement beside fast ones, instead of W1 to W6
-  --contestants a,b     of ${Object.keys(CONTESTANTS).join(', ')} (default: all)
-  --rounds 7            how often everything is measured
+const USAGE = `npm run bench -- [what] [options] [files]
+what is measured (default: the workloads W1 to W6):
+  --slow                a slow statement beside fast ones
+  --scaling             how cost grows with callers, rows, connections, statement texts
+  --stream              a stream of 5,000,000 rows to a slow consumer: rows per second, memory
+  --profile             instructions, system calls and allocations per query (Linux; valgrind, strace)
+or what is done with results (files of bench/results; default: the newest of each kind):
+  --report              prints them as Markdown
+  --into FILE           with --report: puts the tables into the marked places of a document instead
+  --plot                draws them as SVG into docs/figures
+options:
+  --only W1,W4,W6p      workloads, or single cases such as W1@64; with --scaling: callers, rows@1000 ...
+  --contestants a,b     of ${Object.keys(CONTESTANTS).join(', ')}
+                        (default: all; those for --scaling, --stream and --profile: pgkeel, pg, postgres.js)
+  --rounds 7            how often everything is measured (--scaling and --stream: 3)
   --seconds 2           how long one measurement lasts, after a warm-up of half of it
-  --out FILE            where the JSON goes (default: bench/results/<date>.json)`;
+  --rows 5000000        of --stream
+  --queries 20000       of --profile: how many are counted
+  --out FILE            where the JSON goes (default: bench/results/<kind>-<date>.json)
+  --to FOLDER           where --plot draws (default: docs/figures)`;
+
+const KINDS = ['slow', 'scaling', 'stream', 'profile'];
+const USES = ['report', 'plot'];
+const FEW = ['pgkeel', 'pg', 'postgres.js'];
+const ROUNDS = { workloads: 7, slow: 7, scaling: 3, stream: 3, profile: 1 };
+
+const flags = (names) => Object.fromEntries(names.map((name) => [name, { type: 'boolean', default: false }]));
 
 const OPTIONS = {
+  ...flags([...KINDS, ...USES, 'help']),
   only: { type: 'string' },
-  slow: { type: 'boolean', default: false },
   contestants: { type: 'string' },
-  rounds: { type: 'string', default: '7' },
+  rounds: { type: 'string' },
   seconds: { type: 'string', default: '2' },
+  rows: { type: 'string', default: '5000000' },
+  queries: { type: 'string', default: '20000' },
   out: { type: 'string' },
-  help: { type: 'boolean', default: false },
+  into: { type: 'string' },
+  to: { type: 'string', default: 'docs/figures' },
 };
 
-/** @returns {{ cases, contestants, rounds, seconds, out, help }} */
+/**
+ * Knows nothing of the workloads: they need npm packages, which a fresh clone has not yet.
+ * @returns {{ action: 'measure' | 'report' | 'plot' | 'help', kind: string, files: string[] }} and the options' values
+ */
 function readOptions(args) {
-  const { values } = parseArgs({ args, options: OPTIONS });
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const chosen = [...KINDS, ...USES].filter((name) => values[name]);
+  if (chosen.length > 1) throw new Error(`one at a time: --${chosen.join(', --')}\n${USAGE}`);
+  const action = values.help ? 'help' : USES.includes(chosen[0]) ? chosen[0] : 'measure';
+  if (positionals.length > 0 && action === 'measure') throw new Error(`what is ${positionals[0]}?\n${USAGE}`);
+  const kind = KINDS.find((name) => values[name]) ?? 'workloads';
+  const { out, into, to } = values;
+  return { action, kind, files: positionals, out, into, to, ...measurement(kind, values) };
+}
+
+function measurement(kind, values) {
   return {
-    help: values.help,
-    cases: chooseCases(list(values.only), values.slow),
-    contestants: chooseContestants(list(values.contestants)),
-    rounds: number('rounds', values.rounds, Number.isInteger),
+    only: list(values.only),
+    contestants: chooseContestants(kind, list(values.contestants)),
+    rounds: number('rounds', values.rounds ?? ROUNDS[kind], Number.isInteger),
     seconds: number('seconds', values.seconds, Number.isFinite),
-    out: values.out,
+    rows: number('rows', values.rows, Number.isInteger),
+    queries: number('queries', values.queries, Number.isInteger),
   };
 }
 
@@ -39,10 +74,11 @@ function list(text) {
   return text?.split(',').map((name) => name.trim());
 }
 
-function chooseContestants(names = Object.keys(CONTESTANTS)) {
-  const unknown = names.filter((name) => !Object.hasOwn(CONTESTANTS, name));
+function chooseContestants(kind, names) {
+  const all = kind === 'workloads' || kind === 'slow' ? Object.keys(CONTESTANTS) : FEW;
+  const unknown = (names ?? []).filter((name) => !Object.hasOwn(CONTESTANTS, name));
   if (unknown.length > 0) throw new Error(`no such contestant: ${unknown.join(', ')}\n${USAGE}`);
-  return names;
+  return names ?? all;
 }
 
 function number(name, text, accepts) {

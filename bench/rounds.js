@@ -2,16 +2,16 @@
 
 /* Every round measures every contestant in every case, one after the other. */
 
-const { fork } = require('node:child_process');
-const path = require('node:path');
 const { CONTESTANTS } = require('./contestants');
 const { describe } = require('./environment');
-const { summariseCase } = require('./report');
+const { measure } = require('./process');
+const { summariseCase } = require('./statistics');
 const { TABLES } = require('./tables');
+const { calibrate } = require('./work');
 
 const MIN_WARM_UP_S = 0.5;
 const SLEEP_S = 5;
-const GRACE_MS = 30_000;
+const WORK_US = 20;
 
 /** Takes out who cannot take part here. @returns {{ contestant: string, reason: string }[]} */
 function leaveOut(options, connection) {
@@ -35,36 +35,25 @@ function rotated(list, by) {
   return [...list.slice(first), ...list.slice(0, first)];
 }
 
-function jobOf(cluster, contestant, { id, workload, callers }, options) {
+function jobOf(cluster, contestant, each, options) {
+  const { id, workload, callers, connections, size, warmUpCount = 0, extraSeconds = 0 } = each;
   const seconds = workload === 'fast' || workload === 'slow' ? SLEEP_S : options.seconds;
+  const warmUp = Math.max(MIN_WARM_UP_S, options.seconds / 2);
   return {
     contestant,
     case: id,
     workload,
     callers,
+    connections,
+    size,
     seconds,
-    warmUp: Math.max(MIN_WARM_UP_S, options.seconds / 2),
+    warmUp,
+    warmUpCount,
+    workSteps: options.workSteps,
+    atMost: seconds + warmUp + extraSeconds,
     connection: cluster.config(),
     serverPid: cluster.pid(),
   };
-}
-
-/** Does a job in a process of its own, which is ended when it takes far longer than it should. */
-function measure(job) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
-  const child = fork(path.join(__dirname, 'child.js'), [JSON.stringify(job)], {
-    env: { ...env, TZ: 'UTC', NODE_ENV: 'production' },
-    execArgv: [],
-  });
-  const timer = setTimeout(() => child.kill('SIGKILL'), (job.warmUp + job.seconds) * 1000 + GRACE_MS);
-  let answer;
-  child.once('message', (message) => (answer = message));
-  return new Promise((resolve) => {
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer);
-      resolve(answer ?? { failure: `ended with ${signal ?? `exit code ${code}`} and without an answer` });
-    });
-  });
 }
 
 async function runRound(cluster, round, cases, options) {
@@ -72,7 +61,7 @@ async function runRound(cluster, round, cases, options) {
     const contestants = options.contestants.filter((name) => takesPart(name, each));
     for (const contestant of rotated(contestants, round)) {
       if (each.fresh) await cluster.psql(each.fresh);
-      const { figures, failure } = await measure(jobOf(cluster, contestant, each, options));
+      const { figures, failure } = await measure('child.js', jobOf(cluster, contestant, each, options));
       each.rounds[contestant] ??= [];
       each.rounds[contestant][round] = figures;
       if (failure) each.failures.push({ contestant, round, failure });
@@ -87,20 +76,28 @@ function inOrder(each, names) {
   return { ...each, rounds: Object.fromEntries(rounds) };
 }
 
-async function runAll(cluster, options) {
+async function fill(cluster, cases) {
   await cluster.psql(TABLES);
+  for (const setUp of new Set(cases.map((each) => each.setUp))) if (setUp) await cluster.psql(setUp);
+}
+
+async function runAll(cluster, options) {
+  options.workSteps = calibrate(WORK_US);
+  await fill(cluster, options.cases);
   const left = leaveOut(options, cluster.config());
   await cluster.psql('vacuum analyze');
   const environment = await describe(cluster, options.contestants);
   const cases = options.cases.map((each) => ({ ...each, rounds: {}, failures: [] }));
   for (let round = 0; round < options.rounds; round++) await runRound(cluster, round, cases, options);
+  const { kind, rounds, seconds, workSteps } = options;
   return {
+    kind,
     date: new Date().toISOString(),
     environment,
-    options: { rounds: options.rounds, seconds: options.seconds },
+    options: { rounds, seconds, workSteps },
     left,
     cases: cases.map((each) => summariseCase(inOrder(each, options.contestants))),
   };
 }
 
-module.exports = { runAll };
+module.exports = { leaveOut, rotated, runAll };

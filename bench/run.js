@@ -2,49 +2,71 @@
 
 /* `npm run bench`: see README.md. */
 
-const fs = require('node:fs');
 const os = require('node:os');
-const path = require('node:path');
 const { setUp } = require('../scripts/lib/setup');
+const { readOptions, USAGE } = require('./options');
 
 // Nothing of the server's own making may fall into one contestant's measurement and not into another's.
 const CONFIG = {
   autovacuum: 'off',
   checkpoint_timeout: '1h',
   max_wal_size: '8GB',
+  max_connections: 200,
   shared_buffers: '256MB',
   max_parallel_workers_per_gather: 0,
   jit: 'off',
 };
 
-const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
+const RUNNERS = {
+  workloads: () => require('./rounds').runAll,
+  slow: () => require('./rounds').runAll,
+  scaling: () => require('./rounds').runAll,
+  stream: () => require('./stream').runStream,
+  profile: () => require('./profile').runProfile,
+};
 
-function write(result, file) {
-  const name = `${result.date.replaceAll(':', '-').slice(0, 19)}.json`;
-  const target = path.resolve(file ?? path.join(__dirname, 'results', name));
-  fs.mkdirSync(path.dirname(target), { recursive: true });
-  fs.writeFileSync(target, `${JSON.stringify(result, null, 2)}\n`);
-  return path.relative(process.cwd(), target);
+/** All that failed anywhere in a result: each part of one that was measured by rounds lists its own. */
+function failuresOf({ cases = [], contestants = [], failures = [] }) {
+  return [...failures, ...[...cases, ...contestants].flatMap((each) => each.failures ?? [])];
 }
 
-async function main() {
-  await setUp(['build', 'server']);
+async function measure(options) {
+  await setUp(options.kind === 'profile' ? ['build', 'server', 'c', 'valgrind'] : ['build', 'server']);
   // What follows needs npm packages, which a fresh clone has only now.
   const { startCluster } = require('../test/support/cluster');
-  const { readOptions, USAGE } = require('./options');
-  const { report } = require('./report');
-  const { runAll } = require('./rounds');
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) return console.log(USAGE);
+  const { text } = require('./report');
+  const { write } = require('./results');
+  const { chooseCases } = require('./workloads');
+  const run = RUNNERS[options.kind]();
+  options.cases = chooseCases(options.kind, options.only);
   if (os.loadavg()[0] > 0.5) console.log('The machine is busy with other things: expect noise.');
   const cluster = await startCluster({ config: CONFIG });
   try {
-    const result = await runAll(cluster, options);
-    console.log(`\n${report(result)}\n\n${write(result, options.out)}`);
-    process.exitCode = sum(result.cases.map(({ failures }) => failures.length)) === 0 ? 0 : 1;
+    const result = await run(cluster, options);
+    console.log(`\n${text(result)}\n\n${write(result, options.out)}`);
+    process.exitCode = failuresOf(result).length === 0 ? 0 : 1;
   } finally {
     await cluster.stop();
   }
+}
+
+function report({ files, into }) {
+  const { read } = require('./results');
+  const { markdown } = require('./report');
+  const results = read(files);
+  if (into === undefined) return console.log(results.map((result) => markdown(result)).join('\n\n'));
+  require('./report/document').fillIn(into, results, markdown);
+}
+
+function plot({ files, to }) {
+  const { read } = require('./results');
+  for (const file of require('./plot').draw(read(files), to)) console.log(file);
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2));
+  const actions = { help: () => console.log(USAGE), measure, report, plot };
+  await actions[options.action](options);
 }
 
 main().catch((err) => {

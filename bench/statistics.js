@@ -1,6 +1,19 @@
 'use strict';
 
-const FIGURES = ['throughput', 'p50', 'p99', 'mainCpu', 'otherCpu', 'serverCpu', 'loop', 'delay', 'rss'];
+const BASELINE = 'pg';
+const FIGURES = [
+  'throughput',
+  'p50',
+  'p99',
+  'mainCpu',
+  'otherCpu',
+  'serverCpu',
+  'loop',
+  'delay',
+  'rss',
+  'workCpu',
+];
+const STREAM_FIGURES = ['rssBefore', 'rssMost', 'rssGrowth'];
 
 function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -18,8 +31,13 @@ function spread(values) {
 }
 
 function ofEach(compute) {
-  const entries = FIGURES.map((figure) => [figure, compute(figure)]);
+  const entries = [...FIGURES, ...STREAM_FIGURES].map((figure) => [figure, compute(figure)]);
   return Object.fromEntries(entries.filter(([, value]) => Number.isFinite(value)));
+}
+
+/** A figure of one contestant divided by another's, in every round in which both have it. */
+function ratiosByRound(figure, rounds, baseline) {
+  return rounds.map((round, index) => round?.[figure] / baseline?.[index]?.[figure]).filter(Number.isFinite);
 }
 
 /**
@@ -28,13 +46,19 @@ function ofEach(compute) {
  */
 function summarise(rounds, baseline = []) {
   const values = (figure) => rounds.map((round) => round?.[figure]).filter(Number.isFinite);
-  const ratios = (figure) =>
-    rounds.map((round, index) => round?.[figure] / baseline[index]?.[figure]).filter(Number.isFinite);
   return {
     median: ofEach((figure) => median(values(figure))),
     spread: ofEach((figure) => spread(values(figure))),
-    ratio: ofEach((figure) => median(ratios(figure))),
+    ratio: ofEach((figure) => median(ratiosByRound(figure, rounds, baseline))),
   };
 }
 
-module.exports = { median, summarise };
+/** Adds medians, spreads and ratios to a case: `rounds[contestant]`, figures of each round. */
+function summariseCase(each) {
+  const summary = {};
+  for (const [name, rounds] of Object.entries(each.rounds))
+    summary[name] = summarise(rounds, each.rounds[BASELINE]);
+  return { ...each, summary };
+}
+
+module.exports = { median, ratiosByRound, summarise, summariseCase };

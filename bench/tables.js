@@ -8,6 +8,18 @@ const ITEMS = 100_000;
 const RECORDS = 100_000;
 const ACCOUNTS = 1_000;
 
+/** The columns of a record made from its key `i`, in the order of the table. */
+const RECORD_OF_I = `i as id, 9000000000 + i as serial, i / 8.0::float8 as score,
+      (i % 1000 + 0.25)::numeric(12, 2) as price, i % 3 = 0 as active, 'name ' || i as name,
+      'user' || i || '@example.org' as email,
+      case when i % 4 = 0 then null else 'what there is to say of record ' || i end as note,
+      timestamptz '2024-01-01 00:00:00Z' + i * interval '1 minute' as created,
+      jsonb_build_object('key', i, 'tags', jsonb_build_array('a', 'b')) as data`;
+
+function insertRecords(from, to) {
+  return `insert into records select ${RECORD_OF_I} from generate_series(${from}, ${to}) i;`;
+}
+
 const TABLES = `
   create table items (id int primary key, name text not null, quantity int not null);
   insert into items select i, 'item ' || i, i * 7 % 1000 from generate_series(1, ${ITEMS}) i;
@@ -24,12 +36,7 @@ const TABLES = `
     created timestamptz not null,
     data jsonb not null
   );
-  insert into records
-    select i, 9000000000 + i, i / 8.0, i % 1000 + 0.25, i % 3 = 0, 'name ' || i, 'user' || i || '@example.org',
-      case when i % 4 = 0 then null else 'what there is to say of record ' || i end,
-      timestamptz '2024-01-01 00:00:00Z' + i * interval '1 minute',
-      jsonb_build_object('key', i, 'tags', jsonb_build_array('a', 'b'))
-    from generate_series(1, ${RECORDS}) i;
+  ${insertRecords(1, RECORDS)}
 
   create table entries (
     id int generated always as identity primary key,
@@ -40,6 +47,9 @@ const TABLES = `
 
   create table accounts (id int primary key, balance int not null) with (fillfactor = 50);
 `;
+
+const MOST_RECORDS = 1_000_000;
+const MORE_RECORDS = `${insertRecords(RECORDS + 1, MOST_RECORDS)} analyze records`;
 
 const FRESH_ENTRIES = 'truncate entries restart identity';
 
@@ -69,4 +79,15 @@ function record(id) {
   };
 }
 
-module.exports = { ITEMS, RECORDS, ACCOUNTS, TABLES, FRESH_ENTRIES, FRESH_ACCOUNTS, item, record };
+module.exports = {
+  ITEMS,
+  RECORDS,
+  ACCOUNTS,
+  RECORD_OF_I,
+  TABLES,
+  MORE_RECORDS,
+  FRESH_ENTRIES,
+  FRESH_ACCOUNTS,
+  item,
+  record,
+};

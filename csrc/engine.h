@@ -107,6 +107,7 @@ struct keel_pool {
   keel_engine *engine;
   keel__link link; /* in the engine's pools */
   uint32_t id;
+  uint32_t serial; /* unique in the process, from 1: what a keel_statement's number belongs to */
   keel__statements statements;
   keel__tags tags;
   keel__delivery delivery;

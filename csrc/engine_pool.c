@@ -15,7 +15,7 @@ static const keel_pool_options DEFAULTS = {
     .drain_timeout_ms = 10000,
     .prepare = KEEL_PREPARE_AUTO,
     .prepare_cache = 256,
-    .pipeline_depth = 1,
+    .pipeline_depth = 64,
     .announce = 1,
 };
 
@@ -50,7 +50,6 @@ static keel_code take_options(const keel_pool_options *given, keel_pool_options 
 }
 
 static keel_code set_pem(keel__secret *secret, const char *pem, const char *option, keel_reason *reason) {
-  keel__secret_init(secret);
   if (pem == NULL) return KEEL_OK;
   const char *begin = strstr(pem, "-----BEGIN ");
   if (begin == NULL || strstr(begin, "-----END ") == NULL) {
@@ -61,9 +60,11 @@ static keel_code set_pem(keel__secret *secret, const char *pem, const char *opti
 }
 
 static keel_code set_secrets(keel__target *target, const keel_pool_options *options, keel_reason *reason) {
-  keel_code code = set_pem(&target->ca, options->ssl_ca_pem, "ssl_ca_pem", reason);
-  keel_code cert = set_pem(&target->cert, options->ssl_cert_pem, "ssl_cert_pem", reason);
-  keel_code key = set_pem(&target->key, options->ssl_key_pem, "ssl_key_pem", reason);
+  keel__secrets *secrets = target->secrets = keel__secrets_new();
+  if (secrets == NULL) return KEEL_NO_MEMORY;
+  keel_code code = set_pem(&secrets->ca, options->ssl_ca_pem, "ssl_ca_pem", reason);
+  keel_code cert = set_pem(&secrets->cert, options->ssl_cert_pem, "ssl_cert_pem", reason);
+  keel_code key = set_pem(&secrets->key, options->ssl_key_pem, "ssl_key_pem", reason);
   return code != KEEL_OK ? code : cert != KEEL_OK ? cert : key;
 }
 
@@ -86,9 +87,7 @@ static keel_code set_session(keel__target *target, const keel_pool_options *opti
 static void target_destroy(keel__target *target) {
   keel__params_destroy(&target->params);
   keel__params_destroy(&target->session);
-  keel__secret_destroy(&target->ca);
-  keel__secret_destroy(&target->cert);
-  keel__secret_destroy(&target->key);
+  keel__secrets_drop(target->secrets);
 }
 
 static keel_code target_init(keel_pool *pool, const keel_pool_options *options, keel_reason *reason) {
@@ -114,9 +113,15 @@ static keel_code delivery_init(keel__delivery *delivery) {
   return uv_mutex_init(&delivery->lock) == 0 ? KEEL_OK : KEEL_NO_MEMORY;
 }
 
+static uint32_t next_serial(void) {
+  static atomic_uint last;
+  return atomic_fetch_add(&last, 1) + 1;
+}
+
 static keel_code core_init(keel_pool *pool, keel__pool_config *config) {
   keel__time from_libpq = keel__conninfo_timeout(&pool->target.params);
   if (config->connect_timeout == KEEL__NEVER) config->connect_timeout = from_libpq;
+  pool->serial = next_serial();
   pool->farewell = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->tombstone = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   if (pool->farewell == NULL || pool->tombstone == NULL || delivery_init(&pool->delivery) != KEEL_OK)

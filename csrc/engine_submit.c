@@ -1,7 +1,5 @@
 /* engine_submit.c: requests on their way in. */
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/alloc.h"
 #include "engine.h"
@@ -21,12 +19,28 @@ static bool params_are_sound(const keel_request *request) {
   return true;
 }
 
+static bool text_is_sound(const keel_request *request) {
+  if (request->statement != NULL) return request->statement->length <= INT32_MAX / 2;
+  return request->text != NULL && request->text_length <= INT32_MAX / 2;
+}
+
+static bool is_named(const keel_request *request) {
+  return request->statement != NULL ? request->statement->name != NULL : request->name != NULL;
+}
+
+/* It goes through libpq's pipeline, as what it is sent with has to. */
+static bool prelude_is_sound(const keel_request *request) {
+  const keel_statement *prelude = request->prelude;
+  if (prelude == NULL) return true;
+  bool plain = request->flags & KEEL_Q_SIMPLE || (request->statement != NULL && request->statement->copies);
+  return request->lease != 0 && !plain && !prelude->copies && !prelude->has_nul;
+}
+
 static bool is_sound(const keel_request *request) {
   if (request->kind == KEEL_ACQUIRE) return request->lease == 0 && request->param_count == 0;
-  if (request->kind != KEEL_QUERY || request->text == NULL || request->text_length > INT32_MAX / 2)
-    return false;
-  if ((request->flags & KEEL_Q_SIMPLE) && (request->param_count > 0 || request->name != NULL)) return false;
-  return params_are_sound(request);
+  if (request->kind != KEEL_QUERY || !text_is_sound(request)) return false;
+  if ((request->flags & KEEL_Q_SIMPLE) && (request->param_count > 0 || is_named(request))) return false;
+  return prelude_is_sound(request) && params_are_sound(request);
 }
 
 void keel__queries_free(keel__query *batch) {
@@ -113,33 +127,6 @@ void keel__tags_free(keel__tags *tags) {
 
 /* ---------------------------------------------------------------- engine thread */
 
-/* Past white space, comments and what may stand before a statement. */
-static const char *first_word(const char *text) {
-  for (;;) {
-    if (isspace((unsigned char)*text) || *text == ';' || *text == '(') {
-      text++;
-    } else if (text[0] == '-' && text[1] == '-') {
-      text += strcspn(text, "\n");
-    } else if (text[0] == '/' && text[1] == '*') {
-      int depth = 0;
-      do {
-        bool opens = text[0] == '/' && text[1] == '*', closes = text[0] == '*' && text[1] == '/';
-        depth += opens - closes;
-        text += opens || closes ? 2 : 1;
-      } while (depth > 0 && *text != 0);
-    } else {
-      return text;
-    }
-  }
-}
-
-/* COPY, which a pipeline cannot carry: its data would be taken out of the requests behind it. */
-static bool is_copy(const char *text) {
-  const char *word = first_word(text);
-  return strncasecmp(word, "copy", 4) == 0 && !isalnum((unsigned char)word[4]) && word[4] != '_' &&
-         word[4] != '$';
-}
-
 static bool wants_preparing(const keel_pool *pool, const keel__query *query, uint32_t uses) {
   if (query->core.named || query->core.flags & KEEL_Q_PREPARE) return true;
   return pool->core.config.prepare == KEEL_PREPARE_ALWAYS || uses > 1;
@@ -147,27 +134,43 @@ static bool wants_preparing(const keel_pool *pool, const keel__query *query, uin
 
 /* A name of the caller's stands for one text: another text under it is another statement, which the server will refuse to
  * prepare under that name. */
-static keel__interned intern_named(keel_pool *pool, const keel__query *query) {
-  size_t name = strlen(query->name) + 1, length = name + query->text_length;
+static keel__interned intern_named(keel_pool *pool, const keel_statement *statement) {
+  size_t name = strlen(statement->name) + 1, length = name + statement->length;
   char *key = keel__realloc(NULL, length);
   if (key == NULL) return (keel__interned){0};
-  memcpy(key, query->name, name);
-  memcpy(key + name, query->text, query->text_length);
+  memcpy(key, statement->name, name);
+  memcpy(key + name, statement->text, statement->length);
   keel__interned interned = keel__statements_intern(&pool->statements, key, length, true);
   keel__free(key);
   return interned;
 }
 
+static keel__interned intern(keel_pool *pool, const keel_statement *statement) {
+  if (statement->name != NULL) return intern_named(pool, statement);
+  return keel__statements_intern(&pool->statements, statement->text, statement->length, false);
+}
+
+/* A text of more than one use keeps its number. */
+static keel__interned number_of(keel_pool *pool, keel_statement *statement) {
+  uint64_t known = atomic_load_explicit(&statement->number, memory_order_relaxed);
+  if (known >> 32 == pool->serial) return (keel__interned){.number = (uint32_t)known, .uses = UINT32_MAX};
+  keel__interned interned = intern(pool, statement);
+  if (interned.uses > 1)
+    atomic_store_explicit(&statement->number, (uint64_t)pool->serial << 32 | interned.number,
+                          memory_order_relaxed);
+  return interned;
+}
+
 static void number_statement(keel_pool *pool, keel__query *query) {
-  bool never = pool->core.config.prepare == KEEL_PREPARE_NEVER && !(query->core.flags & KEEL_Q_PREPARE);
-  if (query->item.plain || query->has_nul || query->core.flags & KEEL_Q_NO_PREPARE) return;
-  query->core.named = query->name != NULL && query->name[0] != 0;
-  if (!query->core.named && (never || query->text_length > PREPARE_TEXT_MAX)) return;
-  keel__interned interned =
-      query->core.named ? intern_named(pool, query)
-                        : keel__statements_intern(&pool->statements, query->text, query->text_length, false);
-  if (wants_preparing(pool, query, interned.uses)) query->core.statement = interned.number;
-  if (interned.number == 0) query->core.named = false;
+  keel__request *request = &query->core;
+  bool named = query->statement->name != NULL;
+  bool never = pool->core.config.prepare == KEEL_PREPARE_NEVER && !(request->flags & KEEL_Q_PREPARE);
+  if (query->item.plain || query->has_nul || (!named && query->statement->length > PREPARE_TEXT_MAX)) return;
+  keel__interned interned = number_of(pool, query->statement);
+  request->text = interned.number;
+  if (request->flags & KEEL_Q_NO_PREPARE || (never && !named)) return;
+  request->named = named && interned.number != 0;
+  if (wants_preparing(pool, query, interned.uses)) request->statement = interned.number;
 }
 
 static keel__time timeout_of(const keel_pool *pool, const keel__query *query) {
@@ -183,7 +186,7 @@ void keel__submit_act(keel_pool *pool, keel__query *batch) {
     keel__query *query = batch;
     batch = query->next_in_batch;
     if (query->core.kind == KEEL_QUERY) {
-      query->item.plain = !query->has_nul && (query->core.flags & KEEL_Q_SIMPLE || is_copy(query->text));
+      query->item.plain = !query->has_nul && (query->core.flags & KEEL_Q_SIMPLE || query->statement->copies);
       number_statement(pool, query);
     }
     tags_add(&pool->tags, query);

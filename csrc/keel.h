@@ -148,7 +148,8 @@ typedef struct keel_pool_options {
   int64_t drain_timeout_ms;  /* keel_pool_close's bound unless it is told another; default 10000 */
   keel_prepare prepare;      /* default KEEL_PREPARE_AUTO */
   uint32_t prepare_cache;    /* prepared statements kept per connection (LRU); default 256 */
-  uint32_t pipeline_depth;   /* lone statements in flight on one connection; default 1 */
+  /* Lone statements in flight on one connection, if they are known to be quick; 1: never more than one. Default 64 */
+  uint32_t pipeline_depth;
   int hold_new;     /* 1: each new connection is first lent to the owner (KEEL_EV_OPENED with a lease) */
   int ask_password; /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
   int announce;     /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
@@ -205,15 +206,28 @@ typedef enum keel_request_kind {
 
 #define KEEL_WINDOW (1u << 20)
 
+/* A statement's text (and name), to be handed over once and asked for many times. It belongs to no pool and no engine. */
+typedef struct keel_statement keel_statement;
+
+/* Copies text and name; `name` is the caller's for a named statement, or NULL. NULL: no memory. Any thread. */
+KEEL_API KEEL_MUST_CHECK keel_statement *keel_statement_new(const char *text, size_t length,
+                                                            const char *name);
+/* Lets go of it; requests under way that use it keep it until they have ended. NULL is allowed. Any thread. */
+KEEL_API void keel_statement_free(keel_statement *statement);
+
 typedef struct keel_request {
   uint64_t tag;   /* the caller's; comes back in every event of this request. Unique among those in flight */
   uint64_t lease; /* 0: any connection of the pool; else a lease taken by KEEL_ACQUIRE */
   keel_request_kind kind;
-  uint32_t flags;     /* KEEL_Q_* */
-  int64_t timeout_ms; /* negative: the pool's query_timeout_ms or acquire_timeout_ms; 0: none */
+  uint32_t flags;            /* KEEL_Q_* */
+  int64_t timeout_ms;        /* negative: the pool's query_timeout_ms or acquire_timeout_ms; 0: none */
+  keel_statement *statement; /* what to run; NULL: text and name say it */
   const char *text;
   size_t text_length;
   const char *name; /* statement name chosen by the caller (a named statement), or NULL */
+  /* On a lease: a command such as BEGIN that is sent in front of this one, in the same round trip. When it fails this one is
+   * not run and ends with that failure. Neither may be KEEL_Q_SIMPLE or COPY. NULL: none */
+  keel_statement *prelude;
   uint32_t param_count;
   const char *const *params;    /* NULL entry: SQL NULL */
   const int32_t *param_lengths; /* bytes, for every param */

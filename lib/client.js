@@ -10,7 +10,8 @@ const { QUERY_FLAGS } = require('./engine');
 const { CODES, KeelError } = require('./errors');
 const { checkConnectionOptions, queryTimeoutOf } = require('./options');
 const Query = require('./query');
-const { Statement } = require('./statement');
+const { BUILDS_ROWS } = require('./row-builder');
+const { PRELUDE, Statement } = require('./statement');
 const { RowStream, StreamStatement, streamConfig } = require('./stream');
 const TypeOverrides = require('./type-overrides');
 const utils = require('./utils');
@@ -158,7 +159,8 @@ class Client extends EventEmitter {
   _openStream(config, hooks, ready) {
     const statement = new StreamStatement(this, this._types, hooks).read(config);
     if (ready === undefined) return this._askStream(statement);
-    ready.then(() => statement.settled || this._askStream(statement));
+    const ask = () => statement.settled || this._askStream(statement);
+    ready.then(ask, (error) => statement.failLater(() => error));
     return statement;
   }
 
@@ -344,5 +346,8 @@ function hide(target, key, value) {
 }
 
 Client.Query = Query;
+/** It takes queries with a prelude. */
+Client.prototype[PRELUDE] = true;
+Client.prototype.query[BUILDS_ROWS] = true;
 
 module.exports = Client;

@@ -1,8 +1,9 @@
 'use strict';
 
 /*
- * Default parsers of pg-types again, but reading in place: no substring, no regular expression. Each gives exactly what
- * the parser it stands for gives: whatever is not in the plain form that the server normally sends is left to that parser.
+ * Default parsers of pg-types (and what Drizzle makes of texts) again, but reading in place: no substring, no regular
+ * expression. Each gives exactly what the parser it stands for gives: whatever is not in the plain form that the server
+ * normally sends is left to that parser.
  */
 
 const DIGIT_0 = 48;
@@ -165,4 +166,70 @@ function localDate(date, ms) {
   return new Date(Math.floor(date / 10_000), month - 1, date % 100, 0, 0, 0, ms);
 }
 
-module.exports = { readFloat, readInteger, readBoolean, readDate };
+/** Milliseconds of ".123456", of which the Date constructor reads three digits; NaN when it is anything else. */
+function threeDigitsMs(text, start, end) {
+  const digits = end - start - 1;
+  if (digits < 1 || digits > 6) return NaN;
+  let value = 0;
+  for (let i = start + 1; i < end; i++) {
+    const digit = text.charCodeAt(i) - DIGIT_0;
+    if (digit < 0 || digit > 9) return NaN;
+    if (i <= start + 3) value = value * 10 + digit;
+  }
+  return digits < 3 ? value * POWERS_OF_TEN[3 - digits] : value;
+}
+
+/** Milliseconds since 1970 of "2024-01-31" in UTC; NaN: in another form, or no date. */
+function dayMs(text, start) {
+  if (text.charCodeAt(start + 4) !== MINUS || text.charCodeAt(start + 7) !== MINUS) return NaN;
+  const year = twoDigits(text, start) * 100 + twoDigits(text, start + 2);
+  const month = twoDigits(text, start + 5);
+  const day = twoDigits(text, start + 8);
+  // Before this year the Date constructor has readings of its own.
+  const isDate = year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+  return isDate ? daysFromEpoch(year, month, day) * MS_PER_DAY : NaN;
+}
+
+/** Milliseconds of "12:34:56"; NaN: in another form, or no time of day. */
+function timeOfDayMs(text, start) {
+  if (text.charCodeAt(start + 2) !== COLON || text.charCodeAt(start + 5) !== COLON) return NaN;
+  const hours = twoDigits(text, start);
+  const minutes = twoDigits(text, start + 3);
+  const seconds = twoDigits(text, start + 6);
+  const isTime = hours < 24 && minutes < 60 && seconds < 60;
+  return isTime ? ((hours * 60 + minutes) * 60 + seconds) * 1000 : NaN;
+}
+
+/** Milliseconds since 1970 of "2024-01-31 12:34:56.789" as if it were UTC's, up to `end`; NaN: in another form. */
+function wallClockMs(text, start, end) {
+  const afterSeconds = start + TIMESTAMP_LENGTH;
+  if (end < afterSeconds || text.charCodeAt(start + DATE_LENGTH) !== SPACE) return NaN;
+  const ms = dayMs(text, start) + timeOfDayMs(text, start + DATE_LENGTH + 1);
+  if (end === afterSeconds) return ms;
+  return text.charCodeAt(afterSeconds) === POINT ? ms + threeDigitsMs(text, afterSeconds, end) : NaN;
+}
+
+/** Stands for new Date(text), text being a timestamp with time zone. */
+function readInstant(text, start, end) {
+  const zone = zoneStart(text, start + TIMESTAMP_LENGTH, end);
+  // A zone with seconds is not in the constructor's language.
+  if (end - zone === 3 || (end - zone === 6 && twoDigits(text, zone + 4) < 60)) {
+    const ms = wallClockMs(text, start, zone) - zoneOffset(text, zone, end);
+    if (!Number.isNaN(ms)) return new Date(ms);
+  }
+  return new Date(text.substring(start, end));
+}
+
+/** Stands for new Date(text + '+0000'), text being a timestamp. */
+function readUtc(text, start, end) {
+  const ms = wallClockMs(text, start, end);
+  return Number.isNaN(ms) ? new Date(`${text.substring(start, end)}+0000`) : new Date(ms);
+}
+
+/** Stands for new Date(text), text being a date. */
+function readUtcDay(text, start, end) {
+  const ms = end - start === DATE_LENGTH ? dayMs(text, start) : NaN;
+  return Number.isNaN(ms) ? new Date(text.substring(start, end)) : new Date(ms);
+}
+
+module.exports = { readInstant, readUtc, readUtcDay, readFloat, readInteger, readBoolean, readDate };

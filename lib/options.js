@@ -200,7 +200,11 @@ function checkBreaker(breaker) {
   check(breaker, BREAKER_RULES, 'circuitBreaker.');
 }
 
-/** What a query may say of itself; most say nothing. */
+/** Whether a query says anything of itself; most do not. */
+function hasQueryOptions({ route, idempotent, prepare, timeout, query_timeout: ofPg, signal }) {
+  return (route ?? idempotent ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
+}
+
 function checkQueryOptions(config) {
   for (const option in QUERY_RULES) {
     const value = config[option];
@@ -322,6 +326,7 @@ function engineOptions(parameters) {
     connectTimeout: connectTimeout(parameters),
     queryTimeout: queryTimeoutOf(parameters),
     prepare: PREPARE.get(given.prepare) ?? 'auto',
+    ...(given.pipeline === false && { pipelineDepth: 1 }),
     askPassword: typeof parameters.password === 'function' || keyFailure(parameters.ssl) !== undefined,
   };
 }
@@ -360,6 +365,7 @@ module.exports = {
   checkPoolOptions,
   checkQueryOptions,
   checkStreamOptions,
+  hasQueryOptions,
   clientEngineOptions,
   poolEngineOptions,
 };

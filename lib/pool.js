@@ -12,6 +12,7 @@ const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
 const { PoolClients } = require('./pool-clients');
 const { Wait } = require('./pool-wait');
+const { BUILDS_ROWS } = require('./row-builder');
 const { safeCall } = require('./safe-call');
 const { Statement } = require('./statement');
 const { RowStream, StreamStatement, streamConfig } = require('./stream');
@@ -321,6 +322,8 @@ class Pool extends EventEmitter {
     this._needsClients = true;
   }
 }
+
+Pool.prototype.query[BUILDS_ROWS] = true;
 
 const originalConnect = Pool.prototype.connect;
 

@@ -3,6 +3,32 @@
 const types = require('pg-types');
 
 const COMMAND_TAG = /^([A-Za-z]+)(?: (\d+))?(?: (\d+))?/;
+const MAX_TAGS = 1000;
+
+/* The same few tags come all the time. */
+const tags = new Map();
+
+/** @returns {{ command: string, oid: number | null, rowCount: number | null } | null} */
+function readTag(tag) {
+  const match = COMMAND_TAG.exec(tag);
+  if (!match) return null;
+  const [, command, first, second] = match;
+  const count = second ?? first;
+  return {
+    command,
+    oid: second === undefined ? null : parseInt(first, 10),
+    rowCount: count === undefined ? null : parseInt(count, 10),
+  };
+}
+
+function knownTag(tag) {
+  let read = tags.get(tag);
+  if (read === undefined) {
+    if (tags.size >= MAX_TAGS) tags.clear();
+    tags.set(tag, (read = readTag(tag)));
+  }
+  return read;
+}
 
 /** What a query gives: `rows`, `rowCount`, `command`, `oid`, `fields`. */
 class Result {
@@ -30,13 +56,11 @@ class Result {
   }
 
   addCommandTag(tag) {
-    const match = COMMAND_TAG.exec(tag);
-    if (!match) return;
-    const [, command, first, second] = match;
-    this.command = command;
-    if (second !== undefined) this.oid = parseInt(first, 10);
-    const count = second ?? first;
-    if (count !== undefined) this.rowCount = parseInt(count, 10);
+    const read = knownTag(tag);
+    if (read === null) return;
+    this.command = read.command;
+    if (read.oid !== null) this.oid = read.oid;
+    if (read.rowCount !== null) this.rowCount = read.rowCount;
   }
 
   /** The parser of each field. The types are asked every time: they may have been changed since the last query. */

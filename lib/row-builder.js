@@ -11,6 +11,14 @@ const pristine = require('pg-types/lib/textParsers');
 const fastValues = require('./fast-values');
 
 const MAX_CACHED = 1000;
+
+/*
+ * A query's config may bring a plan of its own for its rows, `{ builderFor(fields, parsers) }`, under ROW_PLAN. It is
+ * followed by the query() functions that carry BUILDS_ROWS: what an application has put in their place may look at the
+ * rows, and is to see what it asked for.
+ */
+const ROW_PLAN = Symbol('pgkeel.rowPlan');
+const BUILDS_ROWS = Symbol('pgkeel.buildsRows');
 /* block.h: ends count bytes, and the text is not ours to decode as a whole. */
 const OFFSETS_BYTES = 2;
 
@@ -23,6 +31,8 @@ const PARSE_BOOLEAN = DEFAULTS.get(16);
 const PARSE_DATE = DEFAULTS.get(1184);
 /* What a type without a parser gets. No type has this number. */
 const NO_PARSE = types.getTypeParser(-1, 'text');
+/** The parser of those who want a text (or Buffer) as the server sent it. */
+const asSent = (value) => value;
 
 /* Parsers that are replaced by a function that reads in place. */
 const READERS = new Map([
@@ -32,13 +42,23 @@ const READERS = new Map([
   [PARSE_DATE, 'readDate'],
 ]);
 
+/* Parsers that give back the string they are given. */
+const TEXT_PARSERS = new Set([null, NO_PARSE, PARSE_BIG_INTEGER, asSent]);
+const NUMBER_PARSERS = new Set([PARSE_INTEGER, parseFloat]);
+
+/** @returns {'text' | 'number' | undefined} what a parser makes of any text, where that is known */
+function kindOfParser(parser) {
+  if (TEXT_PARSERS.has(parser)) return 'text';
+  return NUMBER_PARSERS.has(parser) ? 'number' : undefined;
+}
+
+const CELL = 'text.substring(start, end)';
+
 /** The expression that reads a column's text. */
 function readingCode(parser, i) {
-  const cell = 'text.substring(start, end)';
-  // The last two give back the string they are given.
-  if (parser === null || parser === NO_PARSE || parser === PARSE_BIG_INTEGER) return cell;
+  if (TEXT_PARSERS.has(parser)) return CELL;
   const reader = READERS.get(parser);
-  return reader === undefined ? `parsers[${i}](${cell})` : `${reader}(text, start, end, parsers[${i}])`;
+  return reader === undefined ? `parsers[${i}](${CELL})` : `${reader}(text, start, end, parsers[${i}])`;
 }
 
 /* ------------------------------------------------------------ without generated code: any block */
@@ -94,47 +114,59 @@ function rowLiteral(fields, rowMode) {
   return `{ ${[...last].map(([name, i]) => `${key(name)}: v${i}`).join(', ')} }`;
 }
 
-function columnCode(parser, i) {
+function columnCode(reading, i) {
   return `
       let v${i} = null;
       end = ends[at++];
-      if (end >= 0) { v${i} = ${readingCode(parser, i)}; start = end; }`;
+      if (end >= 0) { v${i} = ${reading}; start = end; }`;
 }
 
-function generateBuilder(fields, parsers, rowMode) {
-  const body = `'use strict';
-  return (block, rows) => {
+/**
+ * The text of a builder.
+ * @param {string[]} readings for each column the expression that gives its value, of `text`, `start`, `end`
+ * @param {string} row the expression that makes the row of the values v0, v1, ...
+ */
+function builderCode(readings, row) {
+  return `(block, rows) => {
     const { text, ends, rowCount } = block;
     let at = block.base;
     let start = 0;
     let end = 0;
-    for (let r = 0; r < rowCount; r++) {${parsers.map(columnCode).join('')}
-      rows.push(${rowLiteral(fields, rowMode)});
+    for (let r = 0; r < rowCount; r++) {${readings.map(columnCode).join('')}
+      rows.push(${row});
     }
-  };`;
-  return new Function('parsers', ...Object.keys(fastValues), body)(parsers, ...Object.values(fastValues));
+  }`;
+}
+
+function generateBuilder(fields, parsers, rowMode) {
+  const make = compile(['parsers'], builderCode(parsers.map(readingCode), rowLiteral(fields, rowMode)));
+  return make?.(parsers);
+}
+
+let mayGenerate = true;
+
+/**
+ * A function of `names` that gives the value of `expression`, in which fast-values' functions are known too; undefined
+ * when --disallow-code-generation-from-strings, or an embedder, forbids it: then a loop has to do.
+ */
+function compile(names, expression) {
+  if (!mayGenerate) return undefined;
+  try {
+    const make = new Function(...Object.keys(fastValues), ...names, `'use strict';\n  return ${expression};`);
+    return (...values) => make(...Object.values(fastValues), ...values);
+  } catch (err) {
+    if (!(err instanceof EvalError)) throw err;
+    mayGenerate = false;
+    return undefined;
+  }
 }
 
 /* ------------------------------------------------------------ choice and cache */
 
-let mayGenerate = true;
-
-/** --disallow-code-generation-from-strings, or an embedder, may forbid it: then the loop has to do. */
-function generatedOrLoop(fields, parsers, rowMode, loop) {
-  if (!mayGenerate) return loop;
-  try {
-    return generateBuilder(fields, parsers, rowMode);
-  } catch (err) {
-    if (!(err instanceof EvalError)) throw err;
-    mayGenerate = false;
-    return loop;
-  }
-}
-
 function createBuilder(fields, givenParsers, rowMode) {
   const parsers = Object.freeze([...givenParsers]);
   const loop = loopBuilder(fields, parsers, rowMode);
-  const fast = generatedOrLoop(fields, parsers, rowMode, loop);
+  const fast = generateBuilder(fields, parsers, rowMode) ?? loop;
   return (block, rows) => (block.kind === OFFSETS_BYTES ? loop : fast)(block, rows);
 }
 
@@ -194,4 +226,16 @@ function makeRowBuilder(fields, parsers, rowMode) {
   return builder;
 }
 
-module.exports = { makeRowBuilder };
+module.exports = {
+  BUILDS_ROWS,
+  CELL,
+  OFFSETS_BYTES,
+  ROW_PLAN,
+  asSent,
+  builderCode,
+  compile,
+  kindOfParser,
+  makeRowBuilder,
+  readingCode,
+  sameParsers,
+};

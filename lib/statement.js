@@ -8,9 +8,10 @@
 const { rejectForCaller, captureSite, atSite } = require('./caller');
 const { CODES, KeelError } = require('./errors');
 const { TEXTS } = require('./failures');
-const { checkQueryOptions } = require('./options');
+const { checkQueryOptions, hasQueryOptions } = require('./options');
 const { makeRowBuilder } = require('./decode');
 const { QUERY_FLAGS } = require('./engine');
+const { BUILDS_ROWS, ROW_PLAN } = require('./row-builder');
 const { reportUncaught } = require('./safe-call');
 const { prepareValues } = require('./prepare-value');
 const Result = require('./result');
@@ -27,6 +28,18 @@ class Field {
   }
 }
 
+/** Key of a query config: a command that goes in front of the query, in the same round trip. Only with values. */
+const PRELUDE = Symbol('prelude');
+/** The application may do with a result's fields what it likes, so that each result has its own. */
+function copyOf(fields) {
+  const copy = new Array(fields.length);
+  for (let i = 0; i < copy.length; i++) copy[i] = new Field(fields[i]);
+  return copy;
+}
+
+/* What else there is to a query that is a text. */
+const TEXT_ALONE = Object.freeze({});
+
 const MAX_PARAMETERS = 65_535; // the protocol counts them in 16 bits
 
 const isName = (name) => typeof name === 'string' && !name.includes('\0');
@@ -42,6 +55,7 @@ class Statement {
     this.owner = owner;
     this.text = '';
     this.name = undefined;
+    this.prelude = undefined; // a command that goes in front of it
     this.params = null;
     this.lease = 0;
     this.flags = 0;
@@ -60,6 +74,7 @@ class Statement {
     this.tag = 0;
     this.settled = false;
     this._types = types;
+    this._plan = undefined; // the query's own for its rows
     this._builder = undefined;
     this._failure = undefined; // of a parser: the rest of the answer is let go by
     this._signal = undefined;
@@ -72,16 +87,24 @@ class Statement {
 
   /** Takes `query(text | config, values)` apart; the caller's objects are only read. */
   read(config, values) {
-    if (typeof config === 'string') return this._load({ text: config, values, types: undefined });
-    return this._load(config, values);
+    if (typeof config !== 'string') return this._load(config, values);
+    this.result = this.results = new Result(undefined, this._types);
+    this.text = config;
+    try {
+      this._readValues(TEXT_ALONE, values);
+    } catch (error) {
+      this.invalid = error;
+    }
+    return this;
   }
 
   _load(config, values) {
     const rowMode = config.rowMode ?? config._rowMode;
-    this.result = new Result(rowMode, config.types || this._types);
-    this.results = this.result;
+    this.result = this.results = new Result(rowMode, config.types || this._types);
     this.text = config.text;
     this.name = config.name || undefined;
+    this.prelude = config[PRELUDE];
+    if (config[ROW_PLAN] !== undefined && this.owner.query[BUILDS_ROWS]) this._plan = config[ROW_PLAN];
     try {
       this._readOptions(config);
       this._readValues(config, values || config.values);
@@ -92,13 +115,14 @@ class Statement {
   }
 
   _readOptions(config) {
+    this.binary = Boolean(config.binary);
+    if (!hasQueryOptions(config)) return;
     checkQueryOptions(config);
     const timeout = config.timeout ?? (config.query_timeout || undefined);
     if (timeout !== undefined) this.timeout = Number(timeout);
     if (config.prepare === true) this.flags |= QUERY_FLAGS.PREPARE;
     if (config.prepare === false) this.flags |= QUERY_FLAGS.NO_PREPARE;
     if (config.idempotent) this.flags |= QUERY_FLAGS.IDEMPOTENT;
-    this.binary = Boolean(config.binary);
     this._signal = config.signal ?? undefined;
   }
 
@@ -184,12 +208,14 @@ class Statement {
   fields(shared) {
     try {
       const result = this._currentResult();
-      result.rows.length = 0; // columns again before the end: the statement is run anew, known to have left no trace
+      // Columns again before the end: the statement is run anew, known to have left no trace.
+      if (result.rows.length > 0) result.rows.length = 0;
       const parsers = result.parsersFor(shared);
-      this._builder = makeRowBuilder(shared, parsers, result.rowAsArray ? 'array' : undefined);
+      this._builder =
+        this._plan?.builderFor(shared, parsers) ??
+        makeRowBuilder(shared, parsers, result.rowAsArray ? 'array' : undefined);
       result._parsers = parsers;
-      // The application may do with these what it likes.
-      result.fields = shared.map((field) => new Field(field));
+      result.fields = this._plan === undefined ? copyOf(shared) : shared;
     } catch (error) {
       this._failure ??= error;
     }
@@ -330,4 +356,4 @@ function emitSafely(emitter, ...args) {
   }
 }
 
-module.exports = { Statement, emitSafely };
+module.exports = { PRELUDE, Statement, emitSafely };

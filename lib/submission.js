@@ -11,17 +11,19 @@
  */
 
 const { CODES, KeelError } = require('./errors');
+const { NO_SLOT, StatementRegistry } = require('./statement-registry');
 const { lowWord, highWord } = require('./requests');
 
 const OP = {
-  QUERY: 1, // tag (2), lease (2), flags, timeout, length of text, of name (-1: none), parameter count, parameters
+  QUERY: 1, // tag (2), lease (2), flags, timeout, slots of the statement and of its prelude, parameter count, parameters
   ACQUIRE: 2, // tag (2), timeout
   ABORT: 3, // tag (2)
   RELEASE: 4, // lease (2), destroy
   HOLD_NEW: 5, // on
   PASSWORD: 6, // connection, length of password (-1: none), of failure message (-1: none)
   CLOSE: 7, // timeout, force
-  ACKNOWLEDGE: 8, // tag (2), bytes
+  DEFINE: 8, // slot, length of text, of name (-1: none): what the slot holds from here on; of no pool
+  ACKNOWLEDGE: 9, // tag (2), bytes
 };
 const QUERY_WORDS = 11;
 const MAX_FIXED_WORDS = QUERY_WORDS;
@@ -33,6 +35,8 @@ const PARAM_BINARY = -2;
 /* The server's limit of a value, which leaves room in a word. */
 const MAX_PARAMETER_BYTES = 2 ** 30 - 1;
 
+const NO_POOL = 0;
+const NO_TEXT = -1;
 const POOL_DEFAULT = -1;
 const MAX_INT32 = 2 ** 31 - 1;
 /* More than this is handed over at once: the text of a tick must not outgrow what a string can hold. */
@@ -55,6 +59,7 @@ class Submission {
   #text = '';
   #binary = [];
   #binaryBytes = 0;
+  #statements = new StatementRegistry((slot, text, name) => this.#define(slot, text, name));
 
   /**
    * @param {object} native
@@ -71,11 +76,17 @@ class Submission {
   }
 
   query(poolId, request, asked, flags) {
+    const statement = this.#statements.slotOf(asked.text, asked.name ?? undefined);
+    const prelude = asked.prelude === undefined ? NO_SLOT : this.#statements.slotOf(asked.prelude, undefined);
+    // Making room for one may have cost the other its slot; it is not the next to go.
+    if (prelude !== NO_SLOT && this.#statements.slotOf(asked.text, asked.name ?? undefined) !== statement) {
+      return this.query(poolId, request, asked, flags);
+    }
     const text = this.#text;
     const parts = this.#binary.length;
     const bytes = this.#binaryBytes;
     try {
-      this.#writeQuery(poolId, request, asked, flags);
+      this.#writeQuery(poolId, request, asked, flags, statement, prelude);
     } catch (err) {
       // Half an operation would shift all that follow.
       this.#text = text;
@@ -83,9 +94,10 @@ class Submission {
       this.#binaryBytes = bytes;
       throw err;
     }
+    return undefined;
   }
 
-  #writeQuery(poolId, request, { text, name, params, lease = 0, timeout }, flags) {
+  #writeQuery(poolId, request, { params, lease = 0, timeout }, flags, statement, prelude) {
     const count = params === null ? 0 : params.length;
     let at = this.#begin(OP.QUERY, poolId, count);
     const words = this.#words;
@@ -95,8 +107,8 @@ class Submission {
     words[at++] = highWord(lease);
     words[at++] = flags;
     words[at++] = milliseconds(timeout);
-    words[at++] = this.#addText(text);
-    words[at++] = this.#addText(name);
+    words[at++] = statement;
+    words[at++] = prelude;
     words[at++] = count;
     for (let i = 0; i < count; i++) words[at++] = this.#addParam(params[i]);
     this.#end(at);
@@ -153,6 +165,13 @@ class Submission {
     return parts.length === 1 ? parts[0] : Buffer.concat(parts);
   }
 
+  #define(slot, text, name) {
+    const nameLength = name === undefined ? NO_TEXT : name.length;
+    // In one piece: when it cannot be joined, nothing has been.
+    this.#text += name === undefined ? `${text}\0` : `${text}\0${name}\0`;
+    this.#fixed(OP.DEFINE, NO_POOL, slot, text.length, nameLength);
+  }
+
   #fixed(op, poolId, a, b, c) {
     let at = this.#begin(op, poolId, 0);
     const words = this.#words;
@@ -193,7 +212,7 @@ class Submission {
   }
 
   #addText(text) {
-    if (text === undefined || text === null) return -1;
+    if (text === undefined || text === null) return NO_TEXT;
     this.#text += text + '\0';
     return text.length;
   }

@@ -3,6 +3,8 @@
 /*
  * Builds the addon: npm's install script (silent when all is well), and `npm run build` with --force.
  * It is published, so it may use nothing but Node.js and npm's own node-gyp.
+ *
+ * PGKEEL_LIBPQ=static links a static libpq (of PGKEEL_LIBPQ_ROOT, by default what `npm run libpq` makes) and OpenSSL in.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -10,7 +12,11 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
-const ADDON = path.join(ROOT, 'build/Release/pgkeel.node');
+const STATIC = process.env.PGKEEL_LIBPQ === 'static';
+const LIBPQ_ROOT = path.resolve(process.env.PGKEEL_LIBPQ_ROOT || path.join(ROOT, 'build-libpq'));
+const LIBPQ_ARCHIVE = path.join(LIBPQ_ROOT, 'lib/libpq.a');
+const NAME = STATIC ? 'pgkeel_static' : 'pgkeel';
+const ADDON = path.join(ROOT, 'build/Release', `${NAME}.node`);
 const SOURCE = /\.(c|cc|cpp|h|hpp|gyp)$/;
 // Folders of csrc that are no part of the addon.
 const NOT_BUILT = new Set(['examples', 'sim', 'test']);
@@ -31,11 +37,21 @@ const NEEDS = [
     found: () => [process.env.PYTHON, 'python3'].some((name) => name && runs(name, '--version')),
     packages: { Debian: 'python3', Fedora: 'python3', macOS: 'brew install python3' },
   },
-  {
-    what: "libpq, PostgreSQL's client library, with its headers (pg_config, libpq-fe.h)",
-    found: hasLibpq,
-    packages: { Debian: 'libpq-dev', Fedora: 'libpq-devel', macOS: 'brew install libpq' },
-  },
+  STATIC
+    ? {
+        what: 'OpenSSL with its headers and static libraries',
+        found: () => fs.existsSync('/usr/include/openssl/ssl.h'),
+        packages: {
+          Debian: 'libssl-dev',
+          Fedora: 'openssl-devel openssl-static',
+          macOS: 'brew install openssl',
+        },
+      }
+    : {
+        what: "libpq, PostgreSQL's client library, with its headers (pg_config, libpq-fe.h)",
+        found: hasLibpq,
+        packages: { Debian: 'libpq-dev', Fedora: 'libpq-devel', macOS: 'brew install libpq' },
+      },
 ];
 
 function runs(program, ...args) {
@@ -63,7 +79,8 @@ function missingMessage(missing) {
 function isCurrent() {
   if (!fs.existsSync(ADDON)) return false;
   const built = fs.statSync(ADDON).mtimeMs;
-  return [path.join(ROOT, 'binding.gyp'), ...sources()].every((file) => fs.statSync(file).mtimeMs <= built);
+  const others = [path.join(ROOT, 'binding.gyp'), ...(STATIC ? [LIBPQ_ARCHIVE] : [])];
+  return [...others, ...sources()].every((file) => fs.statSync(file).mtimeMs <= built);
 }
 
 function* sources(dir = path.join(ROOT, 'csrc'), top = true) {
@@ -108,14 +125,24 @@ function headersOption() {
 }
 
 function build() {
-  const args = [findNodeGyp(), 'configure', 'build', '--jobs=max', ...headersOption()];
+  const libpq = STATIC ? [`--libpq_root=${LIBPQ_ROOT}`, `--addon_name=${NAME}`] : [];
+  const args = [findNodeGyp(), 'configure', 'build', '--jobs=max', ...headersOption(), ...libpq];
   const result = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 28 });
   if (result.status === 0 && fs.existsSync(ADDON)) return;
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
   throw new Error("building pgkeel's addon failed: see the compiler's words above", { cause: result.error });
 }
 
+function checkLibpq() {
+  if (!STATIC || fs.existsSync(LIBPQ_ARCHIVE)) return;
+  throw new Error(
+    `PGKEEL_LIBPQ=static asks for a static libpq, and ${LIBPQ_ARCHIVE} is missing. "npm run libpq" in a clone of pgkeel ` +
+      'builds one; PGKEEL_LIBPQ_ROOT says where another one is.',
+  );
+}
+
 function main() {
+  checkLibpq();
   if (!process.argv.includes('--force') && isCurrent()) return;
   const missing = NEEDS.filter((need) => !need.found());
   if (missing.length > 0) throw new Error(missingMessage(missing));

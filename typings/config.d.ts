@@ -102,6 +102,12 @@ export interface ClientConfig {
   client_encoding?: string | undefined;
   /** Ask the server for binary results. Default `false`. */
   binary?: boolean | undefined;
+  /**
+   * Whether statements may be sent before those ahead of them are answered. A pool's lone statements that are known to
+   * be quick share connections then, each with a Sync of its own, so that none is harmed by another's failure; slow and
+   * unknown ones, transactions and clients have a connection to themselves. Off behind a pooler in any case. A client
+   * runs its queries one after the other whatever this says. Default `true` for a pool.
+   */
   pipeline?: boolean | undefined;
   /** Which of several hosts will do. Default `'any'`. */
   target_session_attrs?:

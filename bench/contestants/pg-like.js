@@ -1,12 +1,17 @@
 'use strict';
 
-/** What all pools with pg's interface have in common. `openDatabase(pool)` gives Drizzle over it. */
-function driverOver(pool, openDatabase) {
+/**
+ * What all pools with pg's interface have in common.
+ * @param openDatabase (pool) => Drizzle over it
+ * @param stream (pool, statement, values, size) => its rows, in batches
+ */
+function driverOver(pool, openDatabase, stream) {
   return {
     run: ({ name, text }, values) => pool.query({ name, text, values }),
     rows: (result) => result.rows,
     transaction: (work) => transaction(pool, work),
     database: () => openDatabase(pool),
+    stream: (statement, values, size) => stream(pool, statement, values, size),
     close: () => pool.end(),
   };
 }

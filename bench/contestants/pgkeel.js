@@ -2,10 +2,15 @@
 
 const { driverOver } = require('./pg-like');
 
+function stream(pool, { text }, values, batchSize) {
+  return pool.stream(text, values, { batchSize }).batches();
+}
+
 module.exports = {
   packages: ['pgkeel'],
   open(config) {
     const { Pool } = require('pgkeel');
-    return driverOver(new Pool(config), (pool) => require('pgkeel/drizzle').drizzle({ client: pool }));
+    const drizzle = (pool) => require('pgkeel/drizzle').drizzle({ client: pool });
+    return driverOver(new Pool(config), drizzle, stream);
   },
 };

@@ -21,6 +21,7 @@ module.exports = {
       rows: (result) => result,
       transaction: (work) => sql.begin((tx) => work((statement, values) => tx(of(statement), ...values))),
       database: () => require('drizzle-orm/postgres-js').drizzle({ client: sql }),
+      stream: (statement, values, size) => sql(of(statement), ...values).cursor(size),
       close: () => sql.end(),
     };
   },

@@ -1,6 +1,7 @@
 'use strict';
 
 const { ITEMS, item } = require('../tables');
+const { burn } = require('../work');
 const { expectKey, expectRows } = require('./expect');
 
 const FIND = { name: 'find_item', text: 'select id, name, quantity from items where id = $1' };
@@ -25,16 +26,14 @@ async function start(driver) {
   return { once };
 }
 
-const WORK_MS = 0.02;
-
 async function startWithWork(driver, job) {
-  const { once } = await start(driver, job);
+  const { once } = await start(driver);
+  const work = () => burn(job.workSteps);
   const onceAndWork = async () => {
     await once();
-    const until = performance.now() + WORK_MS;
-    while (performance.now() < until);
+    work();
   };
-  return { once: onceAndWork };
+  return { once: onceAndWork, work };
 }
 
 module.exports = [
@@ -46,5 +45,6 @@ module.exports = [
     start: startWithWork,
   },
 ];
+module.exports.FIND = FIND;
 module.exports.finder = finder;
 module.exports.randomKey = randomKey;

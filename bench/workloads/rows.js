@@ -28,3 +28,5 @@ module.exports = [
   { name: 'W2', title: '1,000 rows of 10 mixed columns', callers: [4], start: fetching(1_000) },
   { name: 'W3', title: '100,000 rows of 10 mixed columns', callers: [1], start: fetching(100_000) },
 ];
+module.exports.COLUMNS = COLUMNS;
+module.exports.fetching = fetching;

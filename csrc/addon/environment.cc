@@ -55,6 +55,8 @@ void Environment::Stop() {
   keel_engine_stop(engine_);
   engine_ = nullptr;
   pools_.clear();
+  for (keel_statement *statement : statements_) keel_statement_free(statement);
+  statements_.clear();
 }
 
 keel_pool *Environment::FindPool(uint32_t id) const {
@@ -71,6 +73,16 @@ void Environment::FreePool(uint32_t id) {
   if (pool == nullptr) return;
   pools_.erase(id);
   keel_pool_free(pool);
+}
+
+void Environment::SetStatement(uint32_t slot, keel_statement *statement) {
+  if (slot >= statements_.size()) statements_.resize(slot + 1, nullptr);
+  keel_statement_free(statements_[slot]);
+  statements_[slot] = statement;
+}
+
+keel_statement *Environment::FindStatement(uint32_t slot) const {
+  return slot < statements_.size() ? statements_[slot] : nullptr;
 }
 
 void Environment::Reference(Napi::Env env, bool on) {

@@ -36,6 +36,10 @@ class Environment {
   /* Whether the doorbell keeps the event loop alive. */
   void Reference(Napi::Env env, bool on);
 
+  /* Statements by lib/statement-registry.js's slots. What was in the slot before is let go of. NULL: no memory, or none. */
+  void SetStatement(uint32_t slot, keel_statement *statement);
+  keel_statement *FindStatement(uint32_t slot) const;
+
   /* Memory for Submit(), kept between calls. */
   std::vector<char> &conversion_buffer() { return conversion_buffer_; }
 
@@ -50,6 +54,7 @@ class Environment {
   keel_event *held_ = nullptr;
   napi_threadsafe_function doorbell_ = nullptr;
   std::unordered_map<uint32_t, keel_pool *> pools_;
+  std::vector<keel_statement *> statements_;
   std::vector<char> conversion_buffer_;
 };
 

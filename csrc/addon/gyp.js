@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Answers binding.gyp: `node csrc/addon/gyp.js sources | includes | libraries`, one item a line. gyp has no globs, and a
- * list kept by hand forgets files.
+ * Answers binding.gyp: `node csrc/addon/gyp.js sources | includes | libraries [ROOT]`, one item a line. gyp has no globs,
+ * and a list kept by hand forgets files. ROOT: of a static libpq.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -29,16 +29,25 @@ function libpqDir(kind) {
   return HOMEBREW.map((dir) => path.join(dir, kind)).find((dir) => fs.existsSync(dir));
 }
 
-function includes() {
+function includes(root) {
   const addonApi = require('node-addon-api').include_dir;
-  return [addonApi, libpqDir('include') ?? '/usr/include/postgresql'];
+  return [addonApi, root ? path.join(root, 'include') : (libpqDir('include') ?? '/usr/include/postgresql')];
 }
 
-function libraries() {
+/** In the order in which they need each other. */
+function staticLibraries(root) {
+  const archives = ['pq', 'pgcommon_shlib', 'pgport_shlib'].map((name) =>
+    path.join(root, 'lib', `lib${name}.a`),
+  );
+  return [...archives, '-l:libssl.a', '-l:libcrypto.a', '-lm', '-ldl', '-pthread'];
+}
+
+function libraries(root) {
+  if (root) return staticLibraries(root);
   const dir = libpqDir('lib');
   // The run path, for a libpq that the dynamic linker would not find by itself.
   return dir === undefined ? ['-lpq'] : [`-L${dir}`, `-Wl,-rpath,${dir}`, '-lpq'];
 }
 
 const ANSWERS = { sources, includes, libraries };
-process.stdout.write(ANSWERS[process.argv[2]]().join('\n'));
+process.stdout.write(ANSWERS[process.argv[2]](process.argv[3]).join('\n'));

@@ -19,7 +19,8 @@ enum Op {
   kHoldNew = 5,
   kPassword = 6,
   kClose = 7,
-  kAcknowledge = 8
+  kDefine = 8,
+  kAcknowledge = 9
 };
 
 constexpr int32_t kParamNull = -1;
@@ -84,9 +85,13 @@ class OpReader {
   void RunOne() {
     auto op = static_cast<Op>(Next());
     auto pool_id = static_cast<uint32_t>(Next());
-    if (pool_id != batch_pool_ || (op != kQuery && op != kAcquire)) SubmitBatch();
+    bool is_request = op == kQuery || op == kAcquire;
+    // What a batch refers to stays as it is until the batch has been handed over.
+    if (pool_id != batch_pool_ || !is_request) SubmitBatch();
     batch_pool_ = pool_id;
     switch (op) {
+      case kDefine:
+        return ReadDefinition();
       case kQuery:
         return ReadQuery();
       case kAcquire:
@@ -137,20 +142,26 @@ class OpReader {
     request.lease = NextNumber();
     request.flags = Next();
     request.timeout_ms = static_cast<int32_t>(Next());
-    auto text_units = static_cast<int32_t>(Next());
-    auto name_units = static_cast<int32_t>(Next());
-    Text text = texts_.Take(text_units);
-    Text name = texts_.Take(name_units);
-    request.text = text.data;
-    request.text_length = text.length;
-    request.name = name.data;
+    request.statement = environment_->FindStatement(Next());
+    auto prelude = static_cast<int32_t>(Next());
+    if (prelude > 0) request.prelude = environment_->FindStatement(static_cast<uint32_t>(prelude));
     ReadParams(&request);
-    // A name is a C string: what is before a NUL would be another statement's name.
-    if (HasNul(name) || missing_) {
+    if (request.statement == nullptr || (prelude > 0 && request.prelude == nullptr)) {
+      Refuse(KEEL_NO_MEMORY, request.tag);
+    } else if (missing_) {
       Refuse(KEEL_MISUSE, request.tag);
     } else {
       batch_.push_back(request);
     }
+  }
+
+  void ReadDefinition() {
+    uint32_t slot = Next();
+    auto text_units = static_cast<int32_t>(Next());
+    auto name_units = static_cast<int32_t>(Next());
+    Text text = texts_.Take(text_units);
+    Text name = texts_.Take(name_units);
+    environment_->SetStatement(slot, keel_statement_new(text.data, text.length, name.data));
   }
 
   void ReadParams(keel_request *request) {
@@ -202,8 +213,6 @@ class OpReader {
     refused_.insert(refused_.end(), {static_cast<uint32_t>(code), static_cast<uint32_t>(tag),
                                      static_cast<uint32_t>(tag >> 32)});
   }
-
-  static bool HasNul(Text text) { return text.length > 0 && memchr(text.data, 0, text.length) != nullptr; }
 
   uint32_t Next() { return static_cast<uint32_t>(*at_++); }
 

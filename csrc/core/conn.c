@@ -59,10 +59,12 @@ void keel__conn_send(keel__conn *conn, keel__request *request, keel__time now) {
   request->plan = keel__plan_make(conn, request);
   request->attempts++;
   request->sent = now;
-  request->exposed = false;
+  request->exposed = request->moved = false;
   request->conn = conn;
+  keel__share_sent(conn, request);
   keel__request_set_state(pool, request, KEEL__REQ_SENT);
   keel__heap_set(&pool->timers, &request->timer, request->deadline);
+  keel__share_watch(conn);
   pool->ops->send(pool->io, conn, request);
 }
 
@@ -131,6 +133,7 @@ static void lone_next(keel__conn *conn, keel__time now) {
 
 static void in_flight_next(keel__conn *conn, const keel__request *head, keel__time now) {
   if (head->state == KEEL__REQ_CANCELLING && !conn->cancel_sent) cancel_head(conn, now);
+  keel__share_watch(conn);
   if (conn->state == KEEL__CONN_BUSY && keel__conn_retired(conn, now))
     keel__conn_set_state(conn, KEEL__CONN_DRAINING);
 }
@@ -174,12 +177,17 @@ void keel__conn_reset(keel__conn *conn, bool clean, keel__time now) {
 
 /* ---- answers */
 
+static bool is_cancelled(const keel__failure *failure) {
+  return failure && strcmp(failure->sqlstate, "57014") == 0;
+}
+
 /* It is known to have left no trace, and the reason was none of the caller's. In a holder's transaction, which the failure has
  * ended, it cannot be helped. */
 static bool may_send_again(keel__request *request, bool plan_was_wrong, const keel__failure *failure,
                            bool outside) {
   if (!failure || failure->nested || !outside) return false;
-  if (request->exposed && request->lease == 0 && strcmp(failure->sqlstate, "57014") == 0) return true;
+  request->alone = request->alone || request->moved;
+  if (is_cancelled(failure) && request->lease == 0 && (request->exposed || request->moved)) return true;
   if (!plan_was_wrong || request->replanned) return false;
   request->replanned = true;
   return true;
@@ -216,6 +224,8 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
   conn->status = status;
   request->answered = now;
   if (conn->cancel_target == request) conn->cancel_target = NULL;
+  bool cut_short = request->state == KEEL__REQ_CANCELLING || is_cancelled(failure);
+  keel__share_answered(conn, request, !cut_short, now);
   bool plan_was_wrong = keel__plan_answered(conn, request, failure);
   if (request->state == KEEL__REQ_CANCELLING) {
     keel__request_end(pool, request);
@@ -237,7 +247,7 @@ static void settle_all(keel__conn *conn, const keel__failure *why) {
   for (keel__request *request; (request = keel__conn_head(conn)) != NULL;) {
     keel__failure own = *why;
     /* The server rolls back what was open when the link died, and this one was not to commit it. */
-    if (conn->status != 'I' && request->cannot_commit) own.outcome = KEEL_ROLLED_BACK;
+    if ((conn->status != 'I' || request->begins) && request->cannot_commit) own.outcome = KEEL_ROLLED_BACK;
     if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, &own);
     keel__request_end(pool, request);
   }
@@ -322,11 +332,28 @@ static void idle_expire(keel__conn *conn, keel__time now) {
   if (conn->state == KEEL__CONN_IDLE) arm_idle(conn, now);
 }
 
+/* Whatever else it is, a statement that holds up others is no quick one. */
+static void move_head(keel__conn *conn, keel__time now) {
+  keel__request *head = keel__conn_head(conn);
+  head->moved = true;
+  keel__estimates_record(&conn->pool->estimates, head->text, now - head->sent);
+  cancel_head(conn, now);
+}
+
+static void share_expire(keel__conn *conn, keel__time now) {
+  if (keel__share_is_stuck(conn, now))
+    move_head(conn, now);
+  else
+    keel__share_watch(conn);
+}
+
 void keel__conn_expire(keel__conn *conn, keel__time now) {
   if (keel__conn_is_opening(conn))
     keel__open_expired(conn, now);
   else if (conn->state == KEEL__CONN_IDLE)
     idle_expire(conn, now);
+  else if (!conn->cancel_sent && !conn->reset_asked)
+    share_expire(conn, now);
   else
     keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
 }

@@ -21,6 +21,7 @@
 #include "list.h"
 #include "lru.h"
 #include "rng.h"
+#include "share.h"
 
 typedef struct keel__pool keel__pool;
 typedef struct keel__conn keel__conn;
@@ -109,7 +110,14 @@ struct keel__request {
   uint64_t lease; /* the lease it runs on; 0: a lone one */
   uint32_t
       statement; /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
+  uint32_t text; /* the pool's number for its text, prepared or not; 0: none */
+  bool shares;   /* set by the submitter: one plain statement that may run beside others on one connection */
+  bool alone;    /* it has held up others once and shares no more */
+  bool sole;     /* it went down an idle connection */
+  bool moved;    /* it is being cancelled only because it holds up others: it will be sent again */
+  uint32_t cost; /* us expected of it when it was sent, part of conn->backlog */
   bool named;    /* the caller chose the statement's name: always prepared, never evicted behind his back */
+  bool begins;   /* set by the submitter: it goes with the command that begins a transaction */
   bool cannot_commit; /* set by the I/O side: inside a transaction it cannot be what commits it */
   bool settled;
   bool aborted;   /* given up by the caller (else by its deadline) */
@@ -139,6 +147,11 @@ struct keel__conn {
   bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
   char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
   uint32_t uses;
+  bool shared;       /* what is in flight are statements that share it */
+  uint32_t backlog;  /* us that what is in flight is expected to take */
+  uint32_t given_up; /* requests in flight that are CANCELLING */
+  keel__time last_answer;
+  keel__time round_trip;  /* the way to the server and back; KEEL__NEVER: not known */
   keel__list in_flight;   /* requests, oldest first */
   keel__list lease_queue; /* requests of the lease that are not sent yet */
   keel__lru prepared;
@@ -228,7 +241,9 @@ struct keel__pool {
   uint32_t setup_leases;               /* of them, with the owner because they are new */
   keel__leases leases;                 /* held by somebody, also those whose connection died */
   uint32_t last_conn;                  /* ids count up from 1 */
-  bool prepare_off;                    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
+  keel__estimates estimates;
+  bool share_off;   /* a pooler is in between, which may not keep pipelines apart */
+  bool prepare_off; /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
   keel__timer drain_timer, reopen_timer;
   uint32_t
       open_failures; /* in a row; spaces out reopening for `min` and for waiters behind live connections */
@@ -246,7 +261,8 @@ void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
  * are freed without a close (free what hangs on conn->io before). */
 void keel__pool_destroy(keel__pool *pool);
 
-/* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named. `timeout`
+/* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named, text,
+ * shares, cannot_commit. `timeout`
  * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
  * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);
@@ -254,7 +270,8 @@ void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now);
 void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now);
 void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now);
 void keel__pool_hold_new(keel__pool *pool, bool on);
-void keel__pool_set_prepare_off(keel__pool *pool);
+/* A pooler was found in between: nothing is prepared unless it was asked for, and no connection is shared. */
+void keel__pool_behind_pooler(keel__pool *pool);
 
 /* Runs what is due. Call when `now` has reached keel__pool_next. */
 void keel__pool_tick(keel__pool *pool, keel__time now);
@@ -266,6 +283,9 @@ uint32_t keel__pool_count(const keel__pool *pool, keel__conn_state state);
 
 void keel__conn_progress(keel__conn *conn, keel__conn_state stage,
                          keel__time now); /* RESOLVING, CONNECTING, STARTING */
+/* How long the server took for next to nothing, just before keel__conn_opened; for want of it the way there and back counts
+ * as work. */
+void keel__conn_round_trip(keel__conn *conn, keel__time took);
 void keel__conn_opened(keel__conn *conn, keel__time now);
 void keel__conn_open_failed(keel__conn *conn, const keel__failure *failure, keel__time now);
 /* The oldest request in flight has ended with ReadyForQuery/Sync; `failure` NULL: success. */

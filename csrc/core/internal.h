@@ -75,6 +75,21 @@ keel__plan keel__plan_make(keel__conn *conn, const keel__request *request);
 /* Learns from the answer; true: the plan was not as thought, and sending it once more with a new one may help. */
 bool keel__plan_answered(keel__conn *conn, keel__request *request, const keel__failure *failure);
 
+/* ---- share.c */
+/* What it is lets it share a connection; whether it is quick is another question. */
+bool keel__request_may_share(const keel__request *request);
+/* It may, and is known to be quick: *cost is what is expected of it. */
+bool keel__share_wanted(const keel__pool *pool, const keel__request *request, uint32_t *cost);
+/* A busy connection that is to be preferred to an idle one; the best when none is idle. */
+keel__conn *keel__share_first(const keel__pool *pool, keel__time now);
+keel__conn *keel__share_best(const keel__pool *pool, keel__time now);
+/* Just before it joins those in flight; just before it leaves them, answered. `whole`: nobody has cut it short. */
+void keel__share_sent(keel__conn *conn, keel__request *request);
+void keel__share_answered(keel__conn *conn, const keel__request *request, bool whole, keel__time now);
+/* Sees to it that the connection's timer rings when its head holds up others; asks whether it does. */
+void keel__share_watch(keel__conn *conn);
+bool keel__share_is_stuck(const keel__conn *conn, keel__time now);
+
 /* ---- pool.c */
 /* Brings together who waits and what is free; opens, closes. At the end of everything that came from outside. */
 void keel__pool_run(keel__pool *pool, keel__time now);

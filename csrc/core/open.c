@@ -83,6 +83,7 @@ static keel__conn *conn_new(keel__pool *pool) {
     return NULL;
   }
   conn->pool = pool;
+  conn->round_trip = KEEL__NEVER;
   conn->id = ++pool->last_conn;
   conn->status = 'I';
   conn->timer.kind = KEEL__TIMER_CONN;

@@ -38,6 +38,7 @@ void keel__pool_destroy(keel__pool *pool) {
   }
   keel__free(pool->leases.places);
   pool->leases = (keel__leases){0};
+  keel__estimates_free(&pool->estimates);
   keel__heap_free(&pool->timers);
 }
 
@@ -57,29 +58,13 @@ static keel__conn *take_idle(keel__pool *pool, keel__time now) {
   return NULL;
 }
 
-/* Behind an abandoned statement, or with a cancel on its way, a new one might be hit by a cancel that is not its own. */
-static bool has_room(const keel__conn *conn, keel__time now) {
-  const keel__list *in_flight = &conn->in_flight;
-  if (conn->cancel_sent || in_flight->count >= conn->pool->config.pipeline_depth) return false;
-  if (keel__conn_retired(conn, now) || conn->status != 'I') return false;
-  for (keel__link *link = keel__list_first(in_flight); link; link = keel__list_next(in_flight, link)) {
-    const keel__request *request = keel__request_of(link);
-    if (request->state == KEEL__REQ_CANCELLING || (request->flags & KEEL_Q_SIMPLE)) return false;
-  }
-  return true;
-}
-
-static keel__conn *find_room(keel__pool *pool, const keel__request *request, keel__time now) {
-  keel__conn *best = NULL;
-  const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
-  if (pool->config.pipeline_depth < 2 || !keel__request_is_lone(request) || (request->flags & KEEL_Q_SIMPLE))
-    return NULL;
-  for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link)) {
-    keel__conn *conn = keel__conn_of(link);
-    if (best && best->in_flight.count <= conn->in_flight.count) continue;
-    if (has_room(conn, now)) best = conn;
-  }
-  return best;
+static keel__conn *choose(keel__pool *pool, const keel__request *request, keel__time now) {
+  uint32_t cost;
+  bool shares = keel__share_wanted(pool, request, &cost);
+  keel__conn *conn = shares ? keel__share_first(pool, now) : NULL;
+  if (!conn) conn = take_idle(pool, now);
+  if (!conn && shares) conn = keel__share_best(pool, now);
+  return conn;
 }
 
 /* First come, first served, whatever it is: who cannot be served holds up those behind him, or a KEEL_ACQUIRE would starve
@@ -87,8 +72,7 @@ static keel__conn *find_room(keel__pool *pool, const keel__request *request, kee
 static void dispatch(keel__pool *pool, keel__time now) {
   keel__request *request;
   while ((request = keel__request_of(keel__list_first(&pool->queue))) != NULL) {
-    keel__conn *conn = take_idle(pool, now);
-    if (!conn) conn = find_room(pool, request, now);
+    keel__conn *conn = choose(pool, request, now);
     if (!conn) return;
     if (request->kind == KEEL_ACQUIRE)
       keel__lease_grant(pool, request, conn, now);
@@ -220,6 +204,11 @@ void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now) 
 
 void keel__pool_hold_new(keel__pool *pool, bool on) {
   pool->config.hold_new = on;
+}
+
+void keel__pool_behind_pooler(keel__pool *pool) {
+  if (pool->config.prepare == KEEL_PREPARE_AUTO) pool->prepare_off = true;
+  pool->share_off = true;
 }
 
 uint32_t keel__pool_count(const keel__pool *pool, keel__conn_state state) {

@@ -67,7 +67,7 @@ static void forget(keel__conn *conn, keel__lru_entry *entry) {
 
 /* A pooler between us and the server hands our statements to sessions that do not have them, or have them already. */
 static void suspect_pooler(keel__pool *pool, const keel__request *request) {
-  if (pool->config.prepare == KEEL_PREPARE_AUTO && !request->named) pool->prepare_off = true;
+  if (pool->config.prepare == KEEL_PREPARE_AUTO && !request->named) keel__pool_behind_pooler(pool);
 }
 
 static bool parse_failed(keel__conn *conn, keel__request *request, keel__lru_entry *entry,
@@ -147,8 +147,4 @@ void keel__conn_plans_stale(keel__conn *conn) {
     keel__lru_entry *entry = KEEL__OF(keel__lru_entry, link, link);
     if (entry->confirmed) entry->stale = true;
   }
-}
-
-void keel__pool_set_prepare_off(keel__pool *pool) {
-  pool->prepare_off = true;
 }

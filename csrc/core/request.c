@@ -94,6 +94,7 @@ void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code c
   }
   keel__request_settle(pool, request, &failure);
   keel__request_set_state(pool, request, KEEL__REQ_CANCELLING);
+  request->conn->given_up++;
   keel__conn_next(request->conn, now);
 }
 

@@ -1,10 +1,13 @@
 #include "cancel.h"
 
 #include "../core/alloc.h"
+#include "compat.h"
 
-/* Cancels of one engine under way at once. A mute peer holds a thread for as long as the system waits for it; further ones
- * are not sent then, and their connections are closed when their servers stay silent. */
+/* Cancels of one engine under way at once. A mute peer holds a thread until the time is up (with an older libpq, for as long
+ * as the system waits for it); further ones are not sent then, and their connections are closed when their servers stay
+ * silent. */
 #define MOST 16
+#define TIMEOUT_MS 10000
 
 /* A thread of its own: libuv's worker threads are few and shared with the whole process, where a mute peer would hold up
  * files and names of others. */
@@ -12,7 +15,8 @@ struct keel__cancel {
   uv_async_t ended; /* first: the callbacks get it */
   uv_thread_t thread;
   keel__io *io;
-  PGcancel *how;          /* a copy of what is needed, so that the connection may go */
+  keel__pq_cancel how;
+  keel__secrets *secrets; /* their files are read while it connects */
   keel__cancel_done done; /* NULL: orphaned */
   void *data;
 };
@@ -20,16 +24,18 @@ struct keel__cancel {
 /* The cancel's own thread. */
 static void cancel_blocking(void *data) {
   keel__cancel *cancel = data;
-  char message[256];
-  /* Whether it worked shows in what the statement does. */
-  (void)PQcancel(cancel->how, message, sizeof message);
+  keel__pq_cancel_send(&cancel->how, TIMEOUT_MS);
   uv_async_send(&cancel->ended);
 }
 
-static void on_closed(uv_handle_t *handle) {
-  keel__cancel *cancel = (keel__cancel *)handle;
-  PQfreeCancel(cancel->how);
+static void let_go(keel__cancel *cancel) {
+  keel__pq_cancel_destroy(&cancel->how);
+  keel__secrets_drop(cancel->secrets);
   keel__free(cancel);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  let_go((keel__cancel *)handle);
 }
 
 static void on_ended(uv_async_t *ended) {
@@ -52,16 +58,17 @@ static keel__cancel *started(keel__cancel *cancel) {
   return cancel;
 }
 
-keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done done, void *data) {
+keel__cancel *keel__cancel_start(const keel__target *target, PGconn *pg, keel__cancel_done done, void *data) {
+  keel__io *io = target->io;
   keel__cancel *cancel = io->cancels < MOST ? keel__alloc(sizeof *cancel) : NULL;
   if (cancel == NULL) return NULL;
-  cancel->how = PQgetCancel(pg);
+  cancel->secrets = keel__secrets_hold(target->secrets);
   cancel->io = io;
   cancel->done = done;
   cancel->data = data;
-  if (cancel->how != NULL && uv_async_init(io->loop, &cancel->ended, on_ended) == 0) return started(cancel);
-  PQfreeCancel(cancel->how);
-  keel__free(cancel);
+  bool made = keel__pq_cancel_init(&cancel->how, pg);
+  if (made && uv_async_init(io->loop, &cancel->ended, on_ended) == 0) return started(cancel);
+  let_go(cancel);
   return NULL;
 }
 

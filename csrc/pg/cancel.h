@@ -1,5 +1,5 @@
 /*
- * cancel.h: asking the server to cancel, off the engine thread: PQcancel() opens a connection of its own and blocks.
+ * cancel.h: asking the server to cancel, off the engine thread: it opens a connection of its own and blocks.
  */
 #ifndef KEEL_PG_CANCEL_H
 #define KEEL_PG_CANCEL_H
@@ -12,8 +12,8 @@ typedef struct keel__cancel keel__cancel;
 typedef void (*keel__cancel_done)(void *data);
 
 /* Begins. NULL: it could not, and the callback will not come. */
-KEEL_MUST_CHECK keel__cancel *keel__cancel_start(keel__io *io, PGconn *pg, keel__cancel_done done,
-                                                 void *data);
+KEEL_MUST_CHECK keel__cancel *keel__cancel_start(const keel__target *target, PGconn *pg,
+                                                 keel__cancel_done done, void *data);
 /* The callback will not come. The cancel itself goes on, and frees itself. */
 void keel__cancel_orphan(keel__cancel *cancel);
 

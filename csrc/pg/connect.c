@@ -131,9 +131,9 @@ static PGconn *start_with(const keel__wire *wire, char *const lists[3]) {
   add_argument(&arguments, "hostaddr", lists[1]);
   add_argument(&arguments, "port", lists[2]);
   add_argument(&arguments, "password", wire->password);
-  add_argument(&arguments, "sslrootcert", target->ca.path);
-  add_argument(&arguments, "sslcert", target->cert.path);
-  add_argument(&arguments, "sslkey", target->key.path);
+  add_argument(&arguments, "sslrootcert", target->secrets->ca.path);
+  add_argument(&arguments, "sslcert", target->secrets->cert.path);
+  add_argument(&arguments, "sslkey", target->secrets->key.path);
   return PQconnectStartParams(arguments.keywords, arguments.values, 0);
 }
 
@@ -229,9 +229,12 @@ static void opened(keel__wire *wire) {
 }
 
 /* A pooler hands out process numbers of its own. Behind one that changes sessions between transactions a statement
- * prepared in one of them may be missing in the next, and within a transaction there is no second try. */
+ * prepared in one of them may be missing in the next, and within a transaction there is no second try; and there are poolers
+ * that lose count of the answers when statements come close together. */
 static bool asks_for_pooler(const keel__wire *wire) {
-  return wire->conn->pool->config.prepare == KEEL_PREPARE_AUTO && !wire->conn->pool->prepare_off;
+  const keel__pool *pool = wire->conn->pool;
+  return (pool->config.prepare == KEEL_PREPARE_AUTO && !pool->prepare_off) ||
+         (pool->config.pipeline_depth > 1 && !pool->share_off);
 }
 
 /* All in one round trip. set_config() takes names and values as parameters, so nothing has to be quoted. */
@@ -253,7 +256,14 @@ static bool send_settings(keel__wire *wire) {
 static void look_for_pooler(const keel__wire *wire, const PGresult *result) {
   if (!asks_for_pooler(wire) || strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(wire->pg)) return;
   keel__wire_lock(wire);
-  keel__pool_set_prepare_off(wire->conn->pool);
+  keel__pool_behind_pooler(wire->conn->pool);
+  keel__wire_unlock(wire);
+}
+
+static void settings_applied(const keel__wire *wire, const PGresult *result) {
+  look_for_pooler(wire, result);
+  keel__wire_lock(wire);
+  keel__conn_round_trip(wire->conn, keel__now() - wire->settings_sent);
   keel__wire_unlock(wire);
 }
 
@@ -276,6 +286,7 @@ static void begin_session(keel__wire *wire) {
     return;
   }
   progress(wire, KEEL__STAGE_STARTING, KEEL__CONN_STARTING);
+  wire->settings_sent = keel__now();
   if (send_settings(wire)) {
     flush_settings(wire);
   } else {
@@ -305,7 +316,7 @@ static void session_step(keel__wire *wire) {
     if (refused)
       settings_refused(wire, result);
     else
-      look_for_pooler(wire, result);
+      settings_applied(wire, result);
     PQclear(result);
     if (refused) return;
   }

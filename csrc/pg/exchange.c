@@ -11,6 +11,7 @@
 #include "wire.h"
 
 #define NAME_SIZE 64
+#define LARGE_BYTES (256u << 10)
 #define READS_AT_ONCE 4
 
 static void statement_name(const keel__wire *wire, uint32_t number, char *name) {
@@ -43,20 +44,21 @@ static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
 
 static bool send_prepared(keel__wire *wire, keel__query *query) {
   char made[NAME_SIZE];
-  const char *name = query->name;
+  const char *name = query->statement->name;
   if (!query->core.named) {
     statement_name(wire, query->core.plan.statement, made);
     name = made;
   }
   query->item.parsing = query->core.plan.parse;
-  if (query->item.parsing && PQsendPrepare(wire->pg, name, query->text, 0, NULL) != 1) return false;
+  if (query->item.parsing && PQsendPrepare(wire->pg, name, query->statement->text, 0, NULL) != 1)
+    return false;
   return PQsendQueryPrepared(wire->pg, name, (int)query->param_count, query->params, query->lengths,
                              query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
 static bool send_extended(keel__wire *wire, keel__query *query) {
   if (query->core.plan.statement != 0) return send_prepared(wire, query);
-  return PQsendQueryParams(wire->pg, query->text, (int)query->param_count, NULL, query->params,
+  return PQsendQueryParams(wire->pg, query->statement->text, (int)query->param_count, NULL, query->params,
                            query->lengths, query->formats, (query->core.flags & KEEL_Q_BINARY) != 0) == 1;
 }
 
@@ -67,28 +69,42 @@ static bool send_nul(keel__wire *wire) {
   return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
+/* Without a Sync of its own: when it fails the server passes over what comes behind it. */
+static bool send_prelude(keel__wire *wire, keel__query *query) {
+  query->item.opening = query->prelude != NULL;
+  if (!query->item.opening) return true;
+  return PQsendQueryParams(wire->pg, query->prelude->text, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
 static bool send_query(keel__wire *wire, keel__query *query) {
   if (query->has_nul) return send_nul(wire);
-  if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->text) == 1;
+  if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->statement->text) == 1;
   if (query->item.plain) return send_extended(wire, query);
   if (query->core.plan.evict != 0 && !send_evict(wire, &query->item, query->core.plan.evict)) return false;
-  return send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
+  return send_prelude(wire, query) && send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
 }
 
 static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
-  item->evicting = item->evict_synced = item->parsing = false;
+  item->opening = item->evicting = item->evict_synced = item->parsing = false;
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
   return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
          keel__pq_sync(wire->pg) == 1;
+}
+
+static keel__phase phase_after(const keel__item *item, keel__phase phase) {
+  if (phase < KEEL__PHASE_PRELUDE && item->opening) return KEEL__PHASE_PRELUDE;
+  return phase < KEEL__PHASE_PARSE && item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
 }
 
 /* Rows in pieces are asked for when the query has become the first of libpq's, and before anything of its answer is read. */
 static void choose_row_mode(keel__wire *wire) {
   if (wire->head->is_reset) return;
   const keel__query *query = keel__query_of(wire->head);
-  if (!query->large || query->core.flags & KEEL_Q_WHOLE) return;
   bool alone = (query->core.flags & KEEL_Q_ALONE) != 0;
+  bool large = query->core.flags & KEEL_Q_PACED &&
+               atomic_load_explicit(&query->statement->large, memory_order_relaxed);
+  if (!(alone || large) || query->core.flags & KEEL_Q_WHOLE) return;
   /* Refused, they come all at once: slower, and the same. A chunk is kept back until it is full, and lost to an error, so for
    * a stream, whose rows may come slowly, the cheaper mode is none. */
   if (keel__pq_can_chunk() && !alone) {
@@ -104,7 +120,7 @@ static void set_phase(keel__wire *wire, keel__phase phase) {
 }
 
 static keel__phase first_phase(const keel__item *item) {
-  return item->evicting ? KEEL__PHASE_EVICT : item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+  return item->evicting ? KEEL__PHASE_EVICT : phase_after(item, KEEL__PHASE_EVICT);
 }
 
 static void begin_head(keel__wire *wire) {
@@ -176,7 +192,7 @@ static void query_failed(keel__wire *wire, const keel__query *query, const PGres
   if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
   keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
   failure.prepared = wire->prepared;
-  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && keel__query_may_commit_within(query);
+  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && query->statement->may_commit_part;
   if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   /* Who takes the rows of a stream has done with those he got: from the beginning again he would get them twice. */
   if (query->core.flags & KEEL_Q_ALONE && query->row_count > 0) failure.nested = true;
@@ -201,6 +217,14 @@ static void reset_ended(keel__wire *wire, bool failed) {
   keel__wire_unlock(wire);
 }
 
+/* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
+static void learn_size(const keel__query *query) {
+  bool large = query->row_bytes > LARGE_BYTES;
+  atomic_bool *known = &query->statement->large;
+  if (large != atomic_load_explicit(known, memory_order_relaxed))
+    atomic_store_explicit(known, large, memory_order_relaxed);
+}
+
 static void end_head(keel__wire *wire) {
   keel__item *item = wire->head;
   PGresult *error = wire->error;
@@ -213,6 +237,7 @@ static void end_head(keel__wire *wire) {
   if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else {
+    learn_size(keel__query_of(item));
     query_ended(wire, keel__query_of(item), error);
   }
   PQclear(error);
@@ -224,15 +249,14 @@ static void end_head(keel__wire *wire) {
 /* ---------------------------------------------------------------- reading */
 
 static void next_phase(keel__wire *wire) {
-  bool parses = wire->phase == KEEL__PHASE_EVICT && wire->head->parsing;
-  set_phase(wire, parses ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN);
+  set_phase(wire, phase_after(wire->head, wire->phase));
 }
 
 /* The end of one command's results; in plain mode of all. */
 static void on_separator(keel__wire *wire) {
   if (wire->head->plain) {
     end_head(wire);
-  } else if (wire->phase == KEEL__PHASE_PARSE ||
+  } else if (wire->phase == KEEL__PHASE_PARSE || wire->phase == KEEL__PHASE_PRELUDE ||
              (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
     next_phase(wire);
   }
@@ -267,7 +291,7 @@ static void on_result(keel__wire *wire, PGresult *result) {
     return;
   } else if (wire->phase == KEEL__PHASE_PARSE) {
     wire->prepared = status == PGRES_COMMAND_OK;
-  } else if (!wire->head->is_reset) {
+  } else if (!wire->head->is_reset && wire->phase == KEEL__PHASE_RUN) {
     keel__result_deliver(wire, result);
     return;
   }

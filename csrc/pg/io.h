@@ -37,7 +37,7 @@ typedef struct keel__target {
       prefix; /* in the names of prepared statements, so that two processes behind one pooler never share one */
   keel__params params;
   keel__params session; /* settings to apply */
-  keel__secret ca, cert, key;
+  keel__secrets *secrets;
 } keel__target;
 
 static inline keel__time keel__now(void) {

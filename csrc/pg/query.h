@@ -7,6 +7,7 @@
 
 #include "../core/core.h"
 #include "event.h"
+#include "text.h"
 
 /* What a connection has to do in turn. */
 typedef struct keel__item {
@@ -14,7 +15,8 @@ typedef struct keel__item {
   bool is_reset; /* a ROLLBACK of the pool's own; else a keel__query */
   bool plain;    /* not to be mixed with others in a pipeline: the simple protocol, COPY */
   bool sent;
-  bool evicting;     /* an answer for the closing of another statement comes first ... */
+  bool opening;      /* an answer for the prelude comes first */
+  bool evicting;     /* then one for the closing of another statement ... */
   bool evict_synced; /* ... with a Sync of its own */
   bool parsing;      /* then one for the preparation */
   bool copying;      /* COPY OUT data comes in between */
@@ -27,14 +29,12 @@ typedef struct keel__query {
   struct keel__query *next_in_bucket; /* of the pool's table of tags */
   keel_event *final;                  /* made at submission, so that telling the end cannot fail */
   int64_t timeout_ms;
-  const char *text;
-  size_t text_length;
-  const char *name;
+  keel_statement *statement; /* held; NULL: a KEEL_ACQUIRE */
+  keel_statement *prelude;   /* held; NULL: none */
   uint32_t param_count;
   const char **params;
   int *lengths, *formats;
   bool has_nul;                  /* in its text or a text parameter, where PostgreSQL has no place for it */
-  bool large;                    /* much is expected: its rows are laid out as they arrive */
   uint64_t row_count, row_bytes; /* of the last sending: rows handed over, and the bytes of their blocks */
   uint64_t unacknowledged;       /* bytes of blocks that the taker still has before him; see keel_ack */
 } keel__query;
@@ -45,8 +45,6 @@ static inline keel__query *keel__query_of(keel__item *item) {
 
 /* Copies a request. NULL: no memory. Any thread. */
 KEEL_MUST_CHECK keel__query *keel__query_new(const keel_request *request);
-/* CALL, or a DO whose block commits or calls: these may commit on the way to an error. True when in doubt. */
-bool keel__query_may_commit_within(const keel__query *query);
 void keel__query_free(keel__query *query);
 
 #endif

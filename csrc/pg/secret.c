@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/alloc.h"
+
 void keel__secret_init(keel__secret *secret) {
   secret->fd = -1;
   secret->unlink = 0;
@@ -65,4 +67,27 @@ void keel__secret_destroy(keel__secret *secret) {
   if (secret->fd >= 0) close(secret->fd);
   if (secret->unlink) unlink(secret->path);
   keel__secret_init(secret);
+}
+
+keel__secrets *keel__secrets_new(void) {
+  keel__secrets *secrets = keel__alloc(sizeof *secrets);
+  if (secrets == NULL) return NULL;
+  atomic_init(&secrets->holders, 1);
+  keel__secret_init(&secrets->ca);
+  keel__secret_init(&secrets->cert);
+  keel__secret_init(&secrets->key);
+  return secrets;
+}
+
+keel__secrets *keel__secrets_hold(keel__secrets *secrets) {
+  atomic_fetch_add(&secrets->holders, 1);
+  return secrets;
+}
+
+void keel__secrets_drop(keel__secrets *secrets) {
+  if (secrets == NULL || atomic_fetch_sub(&secrets->holders, 1) > 1) return;
+  keel__secret_destroy(&secrets->ca);
+  keel__secret_destroy(&secrets->cert);
+  keel__secret_destroy(&secrets->key);
+  keel__free(secrets);
 }

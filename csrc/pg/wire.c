@@ -157,7 +157,7 @@ static void on_cancelled(void *data) {
 }
 
 static void do_cancel(keel__wire *wire) {
-  wire->cancel = keel__cancel_start(wire->target->io, wire->pg, on_cancelled, wire);
+  wire->cancel = keel__cancel_start(wire->target, wire->pg, on_cancelled, wire);
   if (wire->cancel == NULL) on_cancelled(wire);
 }
 

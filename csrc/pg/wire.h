@@ -32,7 +32,12 @@ enum keel__wants {
   KEEL__WANT_READ = 16, /* it was paused */
 };
 
-typedef enum keel__phase { KEEL__PHASE_EVICT, KEEL__PHASE_PARSE, KEEL__PHASE_RUN } keel__phase;
+typedef enum keel__phase {
+  KEEL__PHASE_EVICT,
+  KEEL__PHASE_PRELUDE,
+  KEEL__PHASE_PARSE,
+  KEEL__PHASE_RUN,
+} keel__phase;
 
 typedef struct keel__wire {
   keel__link work; /* in io->work while `wants` is not 0 */
@@ -67,6 +72,7 @@ typedef struct keel__wire {
   keel__item reset;
   char *parameters; /* as last told: name NUL value NUL ... */
   size_t parameters_size;
+  keel__time settings_sent; /* while they are being applied */
   bool settings_touched;    /* a SET has run since */
   keel_event *announcement; /* KEEL_EV_OPENED, made before the core can be told: a lease may depend on it */
 } keel__wire;

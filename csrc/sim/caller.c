@@ -33,12 +33,19 @@ static sim_what choose_what(sim_world *world, bool lease) {
 static void choose_statement(sim_world *world, keel__request *request) {
   if (sim_chance(world, 10)) {
     request->flags |= KEEL_Q_SIMPLE;
+  } else if (sim_chance(world, 5)) {
+    request->flags |= KEEL_Q_ALONE;
   } else if (sim_chance(world, 60)) {
     request->statement = 1 + (uint32_t)sim_below(world, SIM_STATEMENTS - 1);
     request->named = request->statement >= SIM_FIRST_NAMED;
   } else if (sim_chance(world, 10)) {
     request->flags |= KEEL_Q_NO_PREPARE;
   }
+}
+
+/* What the text alone tells: one plain statement. */
+static bool may_share(sim_what what) {
+  return what == SIM_PLAIN || what == SIM_FAILS || what == SIM_TIMES_OUT || what == SIM_HANGS;
 }
 
 static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
@@ -51,12 +58,17 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   request->kind = kind;
   request->lease = lease;
   if (kind == KEEL_QUERY) choose_statement(world, request);
+  sim_what what = kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS;
+  request->text = (uint32_t)sim_below(world, SIM_TEXTS);
+  request->shares = lease == 0 && may_share(what);
   *call = (sim_call){
       .request = request,
       .id = world->call_count,
       .kind = kind,
-      .what = kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS,
+      .what = what,
       .statement = request->statement,
+      .text = request->text,
+      .shares = request->shares && !(request->flags & (KEEL_Q_SIMPLE | KEEL_Q_ALONE)),
       .flags = request->flags,
       .lease = lease,
       .submitted = world->now,

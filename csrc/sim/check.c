@@ -30,11 +30,16 @@ void sim_check_turn(sim_world *world, const sim_call *call) {
 static void check_pipeline(sim_world *world, const sim_conn *conn, const keel__request *request) {
   unsigned id = conn->conn->id;
   if (conn->job_count >= world->config.pipeline_depth) sim_fail(world, "c%u has too many in flight", id);
-  if (request->flags & KEEL_Q_SIMPLE) sim_fail(world, "c%u gets a simple statement behind others", id);
+  const sim_call *call = sim_call_of(request);
+  if (!call->shares || call->moved)
+    sim_fail(world, "c%u gets r%u, which must be alone, behind others", id, call->id);
+  if (!world->answered_texts[call->text]) sim_fail(world, "r%u, unknown, is put behind others", call->id);
+  if (call->text >= SIM_SLOW_TEXT) sim_fail(world, "r%u is slow and put behind others", call->id);
+  if (world->mood.pooler && world->pool->share_off) sim_fail(world, "a pipeline through a pooler");
   if (conn->lease) sim_fail(world, "c%u is lent and gets a lone statement", id);
   for (uint32_t i = 0; i < conn->job_count; i++) {
     const sim_call *other = conn->jobs[i].call;
-    if (!other || other->lease || (other->flags & KEEL_Q_SIMPLE))
+    if (!other || other->lease || !other->shares || other->moved || other->text >= SIM_SLOW_TEXT)
       sim_fail(world, "c%u gets a lone statement behind what must be alone", id);
     if (other->settled) sim_fail(world, "c%u gets a statement behind one that was given up", id);
   }
@@ -83,6 +88,15 @@ void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request 
     check_pipeline(world, conn, request);
   else
     sim_check_clean(world, conn, "a statement");
+}
+
+/* Nobody gave the head up: it is cancelled because it has held up others for long enough. */
+void sim_check_moved(sim_world *world, const sim_conn *conn) {
+  sim_call *head = conn->jobs[0].call;
+  keel__time since = conn->last_heard > head->sent ? conn->last_heard : head->sent;
+  if (conn->job_count < 2 || head->moved || world->now < since + KEEL__SHARE_STUCK)
+    sim_fail(world, "r%u is cancelled for no reason", head->id);
+  head->moved = true;
 }
 
 static void check_idle_close(sim_world *world, const sim_conn *conn) {
@@ -375,8 +389,9 @@ static bool has_room(const sim_world *world, const keel__conn *conn) {
   if (conn->cancel_sent || model->job_count >= config->pipeline_depth || conn->status != 'I') return false;
   if (world->now >= conn->retire_at || (config->max_uses && model->uses >= config->max_uses)) return false;
   for (uint32_t i = 0; i < model->job_count; i++)
-    if (model->jobs[i].call->settled || (model->jobs[i].call->flags & KEEL_Q_SIMPLE)) return false;
-  return true;
+    if (model->jobs[i].call->settled) return false;
+  return conn->shared && conn->backlog <= KEEL__SHARE_BACKLOG &&
+         world->now <= conn->last_answer + conn->backlog;
 }
 
 /* Whoever waits has a reason to. */
@@ -386,7 +401,10 @@ static void check_waiting(sim_world *world) {
   const keel__request *head = KEEL__OF(keel__request, link, keel__list_first(&pool->queue));
   const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
   if (pool->conns[KEEL__CONN_IDLE].count > 0) sim_fail(world, "somebody waits and a connection is idle");
-  if (head->kind == KEEL_QUERY && !(head->flags & KEEL_Q_SIMPLE) && world->config.pipeline_depth > 1)
+  uint32_t cost = 0;
+  bool quick = keel__estimates_find(&pool->estimates, head->text, &cost) && cost <= KEEL__SHARE_QUICK;
+  if (head->kind == KEEL_QUERY && head->shares && !head->alone && quick && !pool->share_off &&
+      !(head->flags & (KEEL_Q_SIMPLE | KEEL_Q_ALONE)) && world->config.pipeline_depth > 1)
     for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link))
       if (has_room(world, KEEL__OF(keel__conn, link, link)))
         sim_fail(world, "a statement waits and there is room");

@@ -53,6 +53,7 @@ static void open_step(sim_world *world, sim_conn *conn) {
   }
   if (sim_chance(world, world->mood.open_hangs / 3)) return;
   if (state == KEEL__CONN_STARTING || sim_chance(world, 15)) {
+    if (sim_chance(world, 90)) keel__conn_round_trip(conn->conn, sim_below(world, UINT64_C(2) * USUAL_LINK));
     keel__conn_opened(conn->conn, world->now);
     return;
   }
@@ -175,7 +176,8 @@ static void begin_next(sim_world *world, sim_conn *conn) {
   job->running = true;
   if (job->call && job->call->what == SIM_HANGS) return;
   keel__time work = sim_chance(world, world->mood.slow_server) ? USUAL_WORK * 10 : USUAL_WORK;
-  sim_at(world, world->now + sim_delay(world, work), SIM_FINISH, conn);
+  keel__time least = job->call && job->call->text >= SIM_SLOW_TEXT ? SIM_SLOW_WORK : 0;
+  sim_at(world, world->now + least + sim_delay(world, work), SIM_FINISH, conn);
 }
 
 static void finish(sim_world *world, sim_conn *conn) {
@@ -192,7 +194,7 @@ static void finish(sim_world *world, sim_conn *conn) {
 static void answer(sim_world *world, sim_conn *conn) {
   sim_job job = conn->jobs[0];
   memmove(conn->jobs, conn->jobs + 1, --conn->job_count * sizeof *conn->jobs);
-  conn->last_used = world->now;
+  conn->last_used = conn->last_heard = world->now;
   if (!job.call) {
     conn->reset_failed = !job.clean;
     sim_trace(world, "c%u reset %s", conn->conn->id, job.clean ? "done" : "failed");
@@ -207,6 +209,8 @@ static void answer(sim_world *world, sim_conn *conn) {
   sim_trace(world, "c%u answers r%u %s %c", conn->conn->id, job.call->id, job.failed ? job.sqlstate : "ok",
             job.status);
   job.call->on_server = false;
+  if (conn->cancel_for == job.call) conn->cancel_for = NULL;
+  world->answered_texts[job.call->text] = true;
   if (!job.failed && job.call->what == SIM_DISCARD) keel__conn_forget_prepared(conn->conn);
   keel__conn_answered(conn->conn, job.failed ? &failure : NULL, job.status, world->now);
 }
@@ -232,6 +236,7 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
   call->waiting = false;
   call->on_server = true;
   if (!call->lease) conn->uses++;
+  call->sent = world->now;
   push_job(world, conn, (sim_job){.call = call, .plan = request->plan});
   begin_next(world, conn);
 }
@@ -256,7 +261,7 @@ void sim_server_cancel(void *io, keel__conn *keel) {
   bool last_one = (world->now >= world->drain_end || conn->destroy_asked) && !head;
   if (conn->closing || conn->cancel_unreported) sim_fail(world, "a cancel that was not due");
   if (!last_one && (!head || KEEL__OF(keel__request, link, head)->state != KEEL__REQ_CANCELLING))
-    sim_fail(world, "a cancel for a statement that nobody gave up");
+    sim_check_moved(world, conn);
   if (conn->cancel_for == conn->jobs[0].call) sim_fail(world, "r%u is cancelled twice", conn->cancel_for->id);
   conn->cancel_for = conn->jobs[0].call;
   sim_trace(world, "c%u cancel r%u", keel->id, conn->cancel_for->id);

@@ -14,6 +14,9 @@
 #define SIM_FIRST_NAMED 9u   /* from here on the caller chose the name */
 #define SIM_BACKENDS 2u      /* behind a pooler a session changes between so many server processes */
 #define SIM_MOST_CALLS 4096u /* of one pool's life */
+#define SIM_TEXTS 40u        /* texts that callers use; the last ones are slow ... */
+#define SIM_SLOW_TEXT 37u    /* ... from this one on */
+#define SIM_SLOW_WORK 20000u /* us at least */
 
 typedef enum sim_what {
   SIM_PLAIN,    /* leaves a trace that can be counted */
@@ -38,16 +41,18 @@ typedef struct sim_call {
   keel__request *request; /* NULL once forgotten */
   uint32_t id;
   sim_what what;
-  uint32_t statement;
+  uint32_t statement, text;
+  bool shares; /* it may run beside others */
   keel_request_kind kind;
   uint32_t flags;
   uint64_t lease;
-  keel__time submitted, deadline, acquire_deadline;
+  keel__time submitted, sent, deadline, acquire_deadline;
   bool settled, forgotten;
   bool waiting;        /* in the pool's queue, as far as callers know */
   bool on_server;      /* it was sent and its end is not known */
   bool maybe_done;     /* its link died while it was on the server */
   bool foreign;        /* a cancel for another one hit it */
+  bool moved;          /* it was cancelled because it held up others */
   sim_conn *tentative; /* done there in a transaction that is still open */
   uint32_t sends, durable;
   keel_code code;
@@ -86,7 +91,8 @@ struct sim_conn {
   char transaction;                               /* 'I', 'T', 'E' */
   uint8_t prepared[SIM_BACKENDS][SIM_STATEMENTS]; /* sim_prepared */
   uint32_t backend;
-  keel__time last_answer;
+  keel__time last_answer; /* the server's latest */
+  keel__time last_heard;  /* when we had it */
 };
 
 enum sim_prepared { SIM_ABSENT, SIM_PRESENT, SIM_STALE };
@@ -149,7 +155,8 @@ struct sim_world {
   uint32_t first_unsettled; /* calls before this one are all settled */
   sim_hold holds[SIM_MOST_HOLDS];
   uint32_t hold_count;
-  uint64_t gone_leases[16]; /* given back; kept to use them once more */
+  bool answered_texts[SIM_TEXTS]; /* the pool has seen how long they take */
+  uint64_t gone_leases[16];       /* given back; kept to use them once more */
   uint32_t gone_lease_count;
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
@@ -199,6 +206,7 @@ void sim_check_open(sim_world *world);
 void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request);
 void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before);
 void sim_check_turn(sim_world *world, const sim_call *call);
+void sim_check_moved(sim_world *world, const sim_conn *conn);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_check_step(sim_world *world, bool timers_are_done);

@@ -196,6 +196,7 @@ static void begin_life(sim_world *world) {
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
   world->hold_count = world->gone_lease_count = world->event_count = 0;
   memset(&world->model, 0, sizeof world->model);
+  memset(world->answered_texts, 0, sizeof world->answered_texts);
   const keel__pool_config *config = &world->config;
   sim_trace(world, "pool: min %u max %u depth %u cache %u%s%s%s%s", config->min, config->max,
             config->pipeline_depth, config->prepare_cache, config->hold_new ? " hold_new" : "",

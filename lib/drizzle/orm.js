@@ -14,11 +14,22 @@ const NEEDED = {
     'entityKind',
     'extractTablesRelationalConfig',
     'fillPlaceholders',
+    'getTableName',
     'is',
     'mapResultRow',
     'sql',
   ],
-  pgCore: ['PgDatabase', 'PgDialect', 'PgPreparedQuery', 'PgSession', 'PgTransaction'],
+  pgCore: [
+    'PgArray',
+    'PgCustomColumn',
+    'PgDatabase',
+    'PgDialect',
+    'PgPreparedQuery',
+    'PgSession',
+    'PgTransaction',
+    'integer',
+    'pgTable',
+  ],
   cache: ['NoopCache'],
   migrator: ['readMigrationFiles'],
 };
@@ -35,6 +46,7 @@ function pickOrm(modules) {
       orm[name] = modules[from][name];
     }
   }
+  orm.columnClasses = Object.values(modules.pgCore).filter((value) => value?.prototype instanceof orm.Column);
   return orm;
 }
 

@@ -1,13 +1,29 @@
 'use strict';
 
+const { BUILDS_ROWS, ROW_PLAN } = require('../row-builder');
 const { makeRowMapper } = require('./row-mapper');
 const { rawTypes } = require('./raw-types');
 
 const WRITES = new Set(['insert', 'update', 'delete']);
 
+/** Whether there may be placeholders among the values: they are objects. */
+function hasObjects(values) {
+  for (let i = 0; i < values.length; i++)
+    if (typeof values[i] === 'object' && values[i] !== null) return true;
+  return false;
+}
+
+/** Whether what will run a target's queries makes rows by a plan. */
+function buildsRows(target) {
+  const runner = target.pool ?? target.client ?? target.connection?.client;
+  return runner?.query?.[BUILDS_ROWS] === true;
+}
+
+const isWrite = (metadata) => WRITES.has(metadata.type);
+
 function makePreparedQuery(orm) {
   const { DrizzleQueryError, PgPreparedQuery, entityKind, fillPlaceholders } = orm;
-  const mapRows = makeRowMapper(orm);
+  const planFor = makeRowMapper(orm);
 
   class KeelPreparedQuery extends PgPreparedQuery {
     static [entityKind] = 'KeelPreparedQuery';
@@ -20,32 +36,36 @@ function makePreparedQuery(orm) {
       this.mapRelations = mapRelations;
       this.metadata = metadata;
       this.cached = session.caches && metadata !== undefined;
-      this.config = { name, text: query.sql, types: rawTypes, ...session.queryOptions };
-      if (fields || mapRelations) this.config.rowMode = 'array';
+      const rowMode = fields || mapRelations ? 'array' : undefined;
+      this.config = { name, text: query.sql, types: rawTypes, rowMode, [ROW_PLAN]: undefined };
+      if (session.queryOptions !== undefined) Object.assign(this.config, session.queryOptions);
+      this.plan = undefined;
     }
 
     async execute(placeholderValues = {}) {
       const params = this.start(placeholderValues);
-      const result = await this.ask(this.config, params);
+      if (this.cached) return this.map(await this.askThroughCache(this.config, params));
+      // What a cache keeps are arrays, for whoever reads it; so the plan goes with other queries only.
+      if (this.fields && buildsRows(this.session.target)) this.config[ROW_PLAN] = this.planOfRows();
+      return this.map(await this.ask(this.config, params));
+    }
+
+    // Not before it is first run: a builder tells of its joins after it has made the query.
+    planOfRows() {
+      return (this.plan ??= planFor(this.fields, this.joinsNotNullableMap));
+    }
+
+    map(result) {
       if (this.mapRelations) return this.mapRelations(result.rows);
-      return this.fields ? mapRows(this.fields, result.rows, this.joinsNotNullableMap) : result;
+      return this.fields ? this.planOfRows().finish(result.rows) : result;
     }
 
     /** Rows as objects, from the primary: the migrator reads its journal through this. */
     async all(placeholderValues = {}) {
       const params = this.start(placeholderValues);
-      const result = await this.ask({ ...this.config, rowMode: undefined, route: 'primary' }, params);
+      const config = { ...this.config, rowMode: undefined, [ROW_PLAN]: undefined, route: 'primary' };
+      const result = await (this.cached ? this.askThroughCache(config, params) : this.ask(config, params));
       return result.rows;
-    }
-
-    /** @internal Some of a stream's rows. */
-    mapBatch(rows) {
-      if (this.fields) return mapRows(this.fields, rows, this.joinsNotNullableMap);
-      if (!this.mapRelations) return rows;
-      const mapped = this.mapRelations(rows);
-      // findFirst() gives the one it found.
-      if (Array.isArray(mapped)) return mapped;
-      return mapped === undefined ? [] : [mapped];
     }
 
     /** @internal Called by Drizzle's batch builders. */
@@ -53,26 +73,28 @@ function makePreparedQuery(orm) {
       return this.arrayMode;
     }
 
-    isWrite() {
-      return WRITES.has(this.metadata.type);
-    }
-
     start(placeholderValues, session = this.session) {
       session.scope?.assertOpen();
-      const params = fillPlaceholders(this.query.params, placeholderValues);
+      const { params: given } = this.query;
+      const params = hasObjects(given) ? fillPlaceholders(given, placeholderValues) : given.slice();
       session.logger.logQuery(this.query.sql, params);
       return params;
     }
 
     async ask(config, params) {
-      const run = async () => this.session.target.query(config, params);
-      if (this.cached && this.isWrite()) return this.write(run, params);
-      // What an uncommitted transaction sees is nobody else's: once it has written it neither reads nor fills
-      // the cache.
-      if (this.cached && !this.session.scope?.written.size) {
-        return this.queryWithCache(this.query.sql, params, run);
+      try {
+        return await this.session.target.query(config, params);
+      } catch (error) {
+        throw new DrizzleQueryError(this.query.sql, params, error);
       }
-      return this.failing(params, run);
+    }
+
+    askThroughCache(config, params) {
+      const run = async () => this.session.target.query(config, params);
+      if (isWrite(this.metadata)) return this.write(run, params);
+      // What an uncommitted transaction sees is nobody else's: after a write it neither reads nor fills the cache.
+      if (this.session.scope?.written.size) return this.failing(params, run);
+      return this.queryWithCache(this.query.sql, params, run);
     }
 
     // Drizzle's own order invalidates while the write is still under way, and a reader in between would put
@@ -99,4 +121,4 @@ function makePreparedQuery(orm) {
   return KeelPreparedQuery;
 }
 
-module.exports = { makePreparedQuery };
+module.exports = { isWrite, makePreparedQuery };

@@ -38,6 +38,22 @@ function makeSession(orm) {
       return new KeelPreparedQuery(this, query, shape);
     }
 
+    /** Sends a BEGIN with whatever comes next: the target is a transaction's connection. */
+    beginLater(command) {
+      this.target.beginWith(this.logCommand(command));
+    }
+
+    /** Nothing came next: the server has not heard of the transaction. The log is the same all the same. */
+    async endUnbegun(command) {
+      this.logCommand(command);
+    }
+
+    logCommand(command) {
+      const { sql: text } = this.dialect.sqlToQuery(command);
+      this.logger.logQuery(text, []);
+      return text;
+    }
+
     transaction(callback, config) {
       return runTransaction(this, callback, config);
     }

@@ -2,6 +2,7 @@
 
 const { KeelError } = require('../errors');
 const { RowStream, streamConfig } = require('../stream');
+const { isWrite } = require('./prepared-query');
 
 const USAGE = '$stream() takes a query of Drizzle, built or prepared, or sql``';
 
@@ -29,14 +30,25 @@ function makeStream(orm, KeelPreparedQuery) {
     const params = prepared.start({}, session);
     const config = streamConfig({ ...prepared.config, ...session.queryOptions }, params, options);
     return session.target.openStream(config, {
-      rows: (rows) => prepared.mapBatch(rows),
+      rows: (rows) => mapBatch(prepared, rows),
       error: (error) => new DrizzleQueryError(prepared.query.sql, params, error),
       finish:
-        prepared.cached && prepared.isWrite() ? () => forgetRead(session, prepared.metadata) : undefined,
+        prepared.cached && isWrite(prepared.metadata)
+          ? () => forgetRead(session, prepared.metadata)
+          : undefined,
     });
   }
 
   return (session, query, options) => new RowStream(() => open(session, preparedOf(session, query), options));
+}
+
+function mapBatch(prepared, rows) {
+  if (prepared.fields) return prepared.planOfRows().finish(rows);
+  if (!prepared.mapRelations) return rows;
+  const mapped = prepared.mapRelations(rows);
+  // findFirst() gives the one it found.
+  if (Array.isArray(mapped)) return mapped;
+  return mapped === undefined ? [] : [mapped];
 }
 
 async function forgetRead(session, { tables }) {

@@ -1,5 +1,6 @@
 'use strict';
 
+const { PRELUDE } = require('../statement');
 const { QueuedConnection, TransactionScope } = require('./transaction-scope');
 
 /** Transactions over one copy of drizzle-orm: the class behind `tx`, and what opens and closes it. */
@@ -51,29 +52,44 @@ function makeTransaction(orm) {
 
   // The first error is the one that is thrown, whatever goes wrong after it.
   async function runOn(lease, scope, session, callback, config) {
-    const control = session.over(scope.connection);
+    const { connection } = scope;
+    const control = session.over(connection);
     const tx = new KeelTransaction(session.dialect, session.over(scope), session.schema);
     await begin(control, lease, tx, config);
     try {
       const result = await callback(tx);
       scope.assertOpen();
       scope.finish('committed');
-      await control.execute(sql`commit`);
+      await connection.idle();
+      await end(control, connection, sql`commit`);
       return result;
     } catch (error) {
       scope.finish('rolled back');
-      await control.execute(sql`rollback`).catch((failure) => lease.spoil(reasonOf(failure)));
+      await rollBack(control, connection, lease);
       throw error;
     }
   }
 
   async function begin(control, lease, tx, config) {
+    const command = sql`begin${config ? sql` ${tx.getTransactionConfigSQL(config)}` : undefined}`;
+    // One with a configuration may be refused, and then nothing of the callback's is to run.
+    if (lease.client[PRELUDE] && !config) return control.beginLater(command);
     try {
-      await control.execute(sql`begin${config ? sql` ${tx.getTransactionConfigSQL(config)}` : undefined}`);
+      return await control.execute(command);
     } catch (error) {
       if (!isOrdinary(reasonOf(error))) lease.spoil(reasonOf(error));
       throw error;
     }
+  }
+
+  async function rollBack(control, connection, lease) {
+    await connection.idle();
+    if (connection.refusal !== undefined && !isOrdinary(connection.refusal)) lease.spoil(connection.refusal);
+    await end(control, connection, sql`rollback`).catch((failure) => lease.spoil(reasonOf(failure)));
+  }
+
+  function end(control, connection, command) {
+    return connection.hasBegun ? control.execute(command) : control.endUnbegun(command);
   }
 
   return runTransaction;

@@ -9,7 +9,13 @@ const { ensureSystem } = require('./system');
 async function setUp(systemNeeds, { addon = true } = {}) {
   await step('system packages', () => ensureSystem(systemNeeds, (line) => console.log(`  ${line}`)));
   await step('npm packages', installNpmPackages);
+  if (addon && needsLibpq()) await run(process.execPath, ['scripts/build-libpq.js']);
   if (addon) await step('addon', () => run(process.execPath, ['scripts/install.js'], { quiet: true }));
+}
+
+/** Does the addon that was asked for carry a libpq, and the one that we would build? */
+function needsLibpq() {
+  return process.env.PGKEEL_LIBPQ === 'static' && !process.env.PGKEEL_LIBPQ_ROOT;
 }
 
 async function installNpmPackages() {

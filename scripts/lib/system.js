@@ -21,6 +21,11 @@ const PACKAGES = {
   'clang-format': () => runs('clang-format', '--version'),
   'clang-tidy': () => runs('clang-tidy', '--version'),
   'libclang-rt-dev': () => clangHas('libclang_rt.asan-x86_64.a', 'libclang_rt.asan-aarch64.a'),
+  bison: () => runs('bison', '--version'),
+  flex: () => runs('flex', '--version'),
+  perl: () => runs('perl', '--version'),
+  'libssl-dev': () => hasHeader('openssl/ssl.h'),
+  'dpkg-dev': () => runs('dpkg-source', '--version'),
   valgrind: () => runs('valgrind', '--version'),
   gcovr: () => runs('gcovr', '--version'),
 };
@@ -51,6 +56,7 @@ const NEEDED_FOR = {
     'clang-tidy',
   ],
   sanitizers: ['clang', 'libclang-rt-dev'],
+  libpq: ['g++', 'make', 'bison', 'flex', 'perl', 'libssl-dev', 'dpkg-dev'],
   valgrind: ['valgrind'],
   coverage: ['gcovr'],
 };
@@ -96,10 +102,16 @@ async function ensureSystem(steps, say) {
   const root = becomeRoot();
   if (!runs('apt-get', '--version') || root === undefined) throw new Error(adviceFor(missing));
   say(`installing ${missing.join(' ')} (apt-get)`);
-  await apt(root, ['update']);
+  await updateIndexes();
   await apt(root, ['install', '--yes', '--no-install-recommends', ...missing]);
   const still = missing.filter((name) => !PACKAGES[name]());
   if (still.length > 0) throw new Error(adviceFor(still));
+}
+
+/** Makes apt read its mirrors' indexes anew, where that is allowed. */
+async function updateIndexes() {
+  const root = becomeRoot();
+  if (root !== undefined) await apt(root, ['update']);
 }
 
 /** @returns {string[] | undefined} what to put before a command to run it as root; undefined: cannot */
@@ -127,4 +139,4 @@ function adviceFor(missing) {
   );
 }
 
-module.exports = { ensureSystem };
+module.exports = { ensureSystem, updateIndexes };

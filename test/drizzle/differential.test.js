@@ -6,6 +6,7 @@ const { freshDatabase, openDrivers } = require('./support/drivers');
 
 const SUBJECTS = [
   'reading',
+  'mapping',
   'relations',
   'writing',
   'values',

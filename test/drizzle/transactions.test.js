@@ -82,10 +82,51 @@ describe('transactions of pgkeel/drizzle, when something goes wrong', () => {
     };
     for (let i = 0; i < 3; i++) {
       await assert.rejects(
-        drizzle(unlucky).transaction(async () => assert.fail('it never began')),
-        (error) => error instanceof DrizzleQueryError && error.query === 'begin',
+        drizzle(unlucky).transaction((tx) => add(tx, 'never')),
+        (error) => error instanceof DrizzleQueryError && error.cause.code === 'KEEL_CONNECTION_LOST',
       );
     }
+    await assertPoolWorks();
+  });
+
+  it('asks the server for nothing when nothing was asked of the transaction', async () => {
+    const texts = [];
+    const spied = drizzle(pool, { logger: { logQuery: (text) => texts.push(text) } });
+    const before = pool.metrics().queries.started;
+    assert.equal(await spied.transaction(async () => 'fine'), 'fine');
+    await assert.rejects(
+      spied.transaction(async () => {
+        throw new Error('no');
+      }),
+      /^Error: no$/,
+    );
+    assert.equal(pool.metrics().queries.started, before);
+    assert.deepEqual(texts, ['begin', 'commit', 'begin', 'rollback']);
+  });
+
+  it('begins with its first statement, whatever that is', async () => {
+    const firsts = [
+      (tx) => add(tx, 'with values'),
+      (tx) => tx.execute(sql`insert into groups (name) values ('without')`),
+      (tx) => tx.transaction((inner) => add(inner, 'nested')),
+    ];
+    for (const first of firsts) {
+      const failed = db.transaction(async (tx) => {
+        await first(tx);
+        assert.equal(await tx.$count(groups), 4);
+        throw new Error('undo');
+      });
+      await assert.rejects(failed, /^Error: undo$/);
+    }
+    await assertPoolWorks();
+  });
+
+  it('stays a failed transaction when its first statement fails', async () => {
+    const failed = db.transaction(async (tx) => {
+      await assert.rejects(tx.execute(sql`select 1 / ${0}::int`), DrizzleQueryError);
+      await add(tx, 'too late');
+    });
+    await assert.rejects(failed, (error) => error.cause.code === '25P02');
     await assertPoolWorks();
   });
 
@@ -104,8 +145,12 @@ describe('transactions of pgkeel/drizzle, when something goes wrong', () => {
     };
     try {
       await assert.rejects(
-        drizzle(unlucky).transaction(async () => assert.fail('it never began')),
-        (error) => error instanceof DrizzleQueryError && error.query === 'begin',
+        drizzle(unlucky).transaction(async (tx) => {
+          await assert.rejects(add(tx, 'perhaps'), DrizzleQueryError);
+          // Whether the transaction has begun is not known, and outside of one this would stay.
+          await add(tx, 'outside');
+        }),
+        (error) => error instanceof DrizzleQueryError && error.cause.code === 'KEEL_QUERY_TIMEOUT',
       );
     } finally {
       process.kill(frozen, 'SIGCONT');

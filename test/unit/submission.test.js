@@ -5,6 +5,10 @@ const { OP, Submission } = require('../../lib/submission');
 
 const POOL = 5;
 const REQUEST = { slot: 7, generation: 2 };
+/* The first slot of a registry that is new, and the words of an operation that fills one, or that is a query. */
+const FIRST = 2;
+const DEFINE_WORDS = 5;
+const QUERY_WORDS = 11;
 
 /** Stands where the addon stands, and remembers what it was handed. */
 function recorder(answer) {
@@ -31,14 +35,32 @@ describe('submission', () => {
     const params = ['ä€', null, Buffer.from([1, 2, 3]), '', Buffer.alloc(0)];
     submission.query(POOL, REQUEST, query({ params, name: 'n', lease: 2 ** 33 + 1, timeout: 250 }), 6);
     submission.flush();
-    const lengths = [8, 1, 5, 2, -1, -5, 0, -2];
     assert.deepEqual(calls, [
       {
-        words: [OP.QUERY, POOL, 7, 2, 1, 2, 6, 250, ...lengths],
+        words: [
+          ...[OP.DEFINE, 0, FIRST, 8, 1],
+          ...[OP.QUERY, POOL, 7, 2, 1, 2, 6, 250, FIRST, 0, 5, 2, -1, -5, 0, -2],
+        ],
         text: 'select 1\0n\0ä€\0\0',
         binary: Buffer.from([1, 2, 3]),
       },
     ]);
+  });
+
+  it('says a text once, and the number of its slot from then on', () => {
+    const { calls, native } = recorder();
+    const submission = new Submission(native);
+    const asked = { text: 'update t set x = $1', prelude: 'begin', params: ['1'], lease: 3 };
+    submission.query(POOL, REQUEST, query(asked), 0);
+    submission.query(POOL, REQUEST, query({ text: 'begin' }), 1);
+    submission.flush();
+    assert.deepEqual(calls[0].words, [
+      ...[OP.DEFINE, 0, FIRST, 19, -1],
+      ...[OP.DEFINE, 0, FIRST + 1, 5, -1],
+      ...[OP.QUERY, POOL, 7, 2, 3, 0, 0, -1, FIRST, FIRST + 1, 1, 1],
+      ...[OP.QUERY, POOL, 7, 2, 0, 0, 1, -1, FIRST + 1, 0, 0],
+    ]);
+    assert.equal(calls[0].text, 'update t set x = $1\0begin\x001\0');
   });
 
   it("says -1 for the pool's timeout and for no name", () => {
@@ -46,7 +68,10 @@ describe('submission', () => {
     const submission = new Submission(native);
     submission.query(POOL, REQUEST, query(), 1);
     submission.flush();
-    assert.deepEqual(calls[0].words, [OP.QUERY, POOL, 7, 2, 0, 0, 1, -1, 8, -1, 0]);
+    assert.deepEqual(calls[0].words, [
+      ...[OP.DEFINE, 0, FIRST, 8, -1],
+      ...[OP.QUERY, POOL, 7, 2, 0, 0, 1, -1, FIRST, 0, 0],
+    ]);
     assert.equal(calls[0].binary, undefined);
   });
 
@@ -82,7 +107,7 @@ describe('submission', () => {
     assert.equal(calls.length, 0);
     await tick();
     assert.equal(calls.length, 1);
-    assert.equal(calls[0].words.length, 1100);
+    assert.equal(calls[0].words.length, DEFINE_WORDS + 100 * QUERY_WORDS);
     await tick();
     assert.equal(calls.length, 1);
   });
@@ -133,8 +158,9 @@ describe('submission', () => {
     submission.query(POOL, REQUEST, query(), 0);
     submission.query(POOL, REQUEST, query({ params }), 0);
     submission.flush();
-    assert.deepEqual(calls[0].words.slice(11 + 10, 11 + 14), [65_535, 1, 1, 1]);
-    assert.equal(calls[0].text, `select 1\0select 1\0${params.join('\0')}\0`);
+    const before = DEFINE_WORDS + QUERY_WORDS;
+    assert.deepEqual(calls[0].words.slice(before + 10, before + 14), [65_535, 1, 1, 1]);
+    assert.equal(calls[0].text, `select 1\0${params.join('\0')}\0`);
   });
 
   it('joins binary parameters of several queries', () => {
@@ -154,9 +180,9 @@ describe('submission', () => {
     assert.throws(() => submission.query(POOL, REQUEST, bad, 0), TypeError);
     submission.query(POOL, REQUEST, query({ text: 'c' }), 0);
     submission.flush();
-    assert.equal(calls[0].text, 'a\0c\0');
+    assert.equal(calls[0].text, 'a\0b\0c\0');
     assert.deepEqual(calls[0].binary, Buffer.from('kept'));
-    assert.equal(calls[0].words.length, 12 + 11);
+    assert.equal(calls[0].words.length, 3 * DEFINE_WORDS + 12 + QUERY_WORDS);
   });
 
   it('tells of requests that nobody took', () => {

@@ -115,6 +115,7 @@ fake *fake_new(keel__pool_config config) {
   assert_non_null(fake);
   fake->now = 1000 * MS;
   assert_int_equal(keel__pool_init(&fake->pool, &config, &ops, fake, 1), KEEL_OK);
+  keel__estimates_record(&fake->pool.estimates, QUICK_TEXT, 0);
   keel__pool_start(&fake->pool, fake->now);
   return fake;
 }
@@ -147,6 +148,8 @@ static keel__request *new_request(fake *fake, keel_request_kind kind) {
   assert_non_null(request);
   request->kind = kind;
   request->tag = ++fake->tags;
+  request->text = QUICK_TEXT;
+  request->shares = true;
   return request;
 }
 
@@ -164,6 +167,12 @@ keel__request *fake_query_with(fake *fake, uint32_t flags, uint32_t statement, k
   request->flags = flags;
   request->statement = statement;
   return submit(fake, request, timeout);
+}
+
+keel__request *fake_query_of(fake *fake, uint32_t text) {
+  keel__request *request = new_request(fake, KEEL_QUERY);
+  request->text = text;
+  return submit(fake, request, KEEL__NEVER);
 }
 
 keel__request *fake_query_on(fake *fake, uint64_t lease, uint32_t statement) {

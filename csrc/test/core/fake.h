@@ -16,6 +16,7 @@
 
 #define MS UINT64_C(1000)
 #define MOST 64u
+#define QUICK_TEXT 1u /* of every request, unless a test says otherwise: known to take no time */
 
 typedef struct fake {
   keel__pool pool;
@@ -43,6 +44,8 @@ void fake_ignore(fake *fake); /* what was asked for until now does not matter */
 /* Requests have the numbers 1, 2, ... in the order of submission. */
 keel__request *fake_query(fake *fake);
 keel__request *fake_query_with(fake *fake, uint32_t flags, uint32_t statement, keel__time timeout);
+/* A lone one of another text. */
+keel__request *fake_query_of(fake *fake, uint32_t text);
 keel__request *fake_query_on(fake *fake, uint64_t lease, uint32_t statement);
 keel__request *fake_named(fake *fake, uint32_t statement);
 keel__request *fake_acquire(fake *fake, keel__time timeout);

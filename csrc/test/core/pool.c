@@ -128,37 +128,6 @@ static void abort_while_waiting(void **state) {
   fake_free(fake);
 }
 
-static void pipelines_when_allowed(void **state) {
-  (void)state;
-  keel__pool_config config = fake_config();
-  config.pipeline_depth = 3;
-  config.max = 1;
-  fake *fake = fake_warm(config, 1);
-  for (int i = 0; i < 4; i++) fake_query(fake);
-  expect(fake, "send c1 r1, send c1 r2, send c1 r3");
-  fake_error(fake, 1, "23505", 'I');
-  expect(fake, "SERVER r1 rolled-back, send c1 r4");
-  fake_answer(fake, 1, 'I');
-  fake_answer(fake, 1, 'I');
-  fake_answer(fake, 1, 'I');
-  expect(fake, "ok r2, ok r3, ok r4");
-  assert_int_equal(keel__pool_count(&fake->pool, KEEL__CONN_IDLE), 1);
-  fake_free(fake);
-}
-
-static void pipelines_on_the_least_loaded(void **state) {
-  (void)state;
-  keel__pool_config config = fake_config();
-  config.pipeline_depth = 3;
-  fake *fake = fake_warm(config, 2);
-  for (int i = 0; i < 4; i++) fake_query(fake);
-  expect(fake, "send c1 r1, send c2 r2, send c2 r3, send c1 r4");
-  fake_answer(fake, 1, 'I');
-  fake_query(fake);
-  expect(fake, "ok r1, send c1 r5");
-  fake_free(fake);
-}
-
 static void simple_statements_are_alone(void **state) {
   (void)state;
   keel__pool_config config = fake_config();
@@ -331,8 +300,6 @@ int main(void) {
       cmocka_unit_test(queue_is_bounded),
       cmocka_unit_test(waiting_has_an_end),
       cmocka_unit_test(abort_while_waiting),
-      cmocka_unit_test(pipelines_when_allowed),
-      cmocka_unit_test(pipelines_on_the_least_loaded),
       cmocka_unit_test(simple_statements_are_alone),
       cmocka_unit_test(an_acquire_is_not_overtaken),
       cmocka_unit_test(success_in_a_stray_transaction_is_none),

@@ -322,7 +322,7 @@ static void discard_drops_what_came_before(void **state) {
 static void it_can_be_turned_off(void **state) {
   (void)state;
   fake *fake = warm(KEEL_PREPARE_AUTO, 10);
-  keel__pool_set_prepare_off(&fake->pool);
+  keel__pool_behind_pooler(&fake->pool);
   run(fake, 1);
   assert_plan(fake, 1, 0, false, 0);
   fake_named(fake, 2);

@@ -1,7 +1,27 @@
 'use strict';
 
 const { eq, sql } = require('drizzle-orm');
+const { types } = require('pg');
 const { groups, memberships, posts, users } = require('../support/schema');
+
+const series = (length) => sql`generate_series(1, ${sql.raw(String(length))}) as i`;
+
+function throwing() {
+  throw new RangeError('cannot decode');
+}
+
+const PATH = 602;
+
+async function withBrokenParser(run) {
+  types.setTypeParser(PATH, () => {
+    throw new RangeError('cannot parse');
+  });
+  try {
+    return await run();
+  } finally {
+    types.setTypeParser(PATH, (text) => text);
+  }
+}
 
 module.exports = {
   'unique violation': ({ db }) => db.insert(users).values({ name: 'x', email: 'ada@example.org' }),
@@ -40,6 +60,16 @@ module.exports = {
     }),
   'writing while read only': ({ db }) =>
     db.transaction((tx) => tx.insert(groups).values({ name: 'no' }), { accessMode: 'read only' }),
+  'a value that cannot be decoded, after some that can': ({ db }) =>
+    db.select({ n: sql`case when i < 1500 then i::text else 'x' end`.mapWith(BigInt) }).from(series(2000)),
+  'a value that cannot be decoded, in a result that fails later': ({ db }) =>
+    db.select({ n: sql`(i || 'x')`.mapWith(BigInt), m: sql`1 / (1900 - i)` }).from(series(2000)),
+  'a value that cannot be decoded, before one that cannot be parsed': ({ db }) =>
+    withBrokenParser(() =>
+      db.select({ n: sql`(i || 'x')`.mapWith(BigInt), p: sql`path '((1,2))'` }).from(series(2000)),
+    ),
+  "a decoder of the application's that throws": ({ db }) =>
+    db.select({ n: sql`i`.mapWith(() => throwing()) }).from(series(3)),
   'a logger that throws': ({ open }) =>
     open({
       logger: {
