@@ -146,9 +146,8 @@ class OpReader {
     auto prelude = static_cast<int32_t>(Next());
     if (prelude > 0) request.prelude = environment_->FindStatement(static_cast<uint32_t>(prelude));
     ReadParams(&request);
-    if (request.statement == nullptr || (prelude > 0 && request.prelude == nullptr)) {
-      Refuse(KEEL_NO_MEMORY, request.tag);
-    } else if (missing_) {
+    // A text that could not be kept, for want of memory; or a name that is none.
+    if (request.statement == nullptr || (prelude > 0 && request.prelude == nullptr) || missing_) {
       Refuse(KEEL_MISUSE, request.tag);
     } else {
       batch_.push_back(request);
@@ -161,7 +160,10 @@ class OpReader {
     auto name_units = static_cast<int32_t>(Next());
     Text text = texts_.Take(text_units);
     Text name = texts_.Take(name_units);
-    environment_->SetStatement(slot, keel_statement_new(text.data, text.length, name.data));
+    // A name is a C string: what is before a NUL would be another statement's name.
+    keel_statement *statement =
+        HasNul(name) ? nullptr : keel_statement_new(text.data, text.length, name.data);
+    environment_->SetStatement(slot, statement);
   }
 
   void ReadParams(keel_request *request) {
@@ -213,6 +215,8 @@ class OpReader {
     refused_.insert(refused_.end(), {static_cast<uint32_t>(code), static_cast<uint32_t>(tag),
                                      static_cast<uint32_t>(tag >> 32)});
   }
+
+  static bool HasNul(Text text) { return text.length > 0 && memchr(text.data, 0, text.length) != nullptr; }
 
   uint32_t Next() { return static_cast<uint32_t>(*at_++); }
 

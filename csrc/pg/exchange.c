@@ -102,7 +102,7 @@ static void choose_row_mode(keel__wire *wire) {
   if (wire->head->is_reset) return;
   const keel__query *query = keel__query_of(wire->head);
   bool alone = (query->core.flags & KEEL_Q_ALONE) != 0;
-  bool large = (query->core.flags & KEEL_Q_PACED) &&
+  bool large = query->core.flags & KEEL_Q_PACED &&
                atomic_load_explicit(&query->statement->large, memory_order_relaxed);
   if (!(alone || large) || query->core.flags & KEEL_Q_WHOLE) return;
   /* Refused, they come all at once: slower, and the same. A chunk is kept back until it is full, and lost to an error, so for

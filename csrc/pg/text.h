@@ -17,7 +17,7 @@ struct keel_statement {
    * half, the number in the lower. Saves looking the text up again; another pool's is overwritten. */
   _Atomic uint64_t number;
   atomic_bool large; /* its last result was large: the next is laid out as it arrives */
-  const char *name; /* chosen by the caller; NULL: none */
+  const char *name;  /* chosen by the caller; NULL: none */
   size_t length;
   bool has_nul;
   bool copies;     /* COPY, which a pipeline cannot carry */
