@@ -242,8 +242,9 @@ struct keel__pool {
   keel__leases leases;                 /* held by somebody, also those whose connection died */
   uint32_t last_conn;                  /* ids count up from 1 */
   keel__estimates estimates;
-  bool share_off;   /* a pooler is in between, which may not keep pipelines apart */
-  bool prepare_off; /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
+  uint32_t processors; /* how many backends can be at work at once; 0: not known */
+  bool share_off;      /* a pooler is in between, which may not keep pipelines apart */
+  bool prepare_off;    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
   keel__timer drain_timer, reopen_timer;
   uint32_t
       open_failures; /* in a row; spaces out reopening for `min` and for waiters behind live connections */
@@ -270,6 +271,8 @@ void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now);
 void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now);
 void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now);
 void keel__pool_hold_new(keel__pool *pool, bool on);
+/* The server runs on a machine that has processors for so many backends at once. */
+void keel__pool_set_processors(keel__pool *pool, uint32_t processors);
 /* A pooler was found in between: nothing is prepared unless it was asked for, and no connection is shared. */
 void keel__pool_behind_pooler(keel__pool *pool);
 

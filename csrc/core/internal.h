@@ -80,6 +80,8 @@ bool keel__plan_answered(keel__conn *conn, keel__request *request, const keel__f
 bool keel__request_may_share(const keel__request *request);
 /* It may, and is known to be quick: *cost is what is expected of it. */
 bool keel__share_wanted(const keel__pool *pool, const keel__request *request, uint32_t *cost);
+/* As many backends are at work as there are processors for: one more would only take turns with them. */
+bool keel__share_is_crowded(const keel__pool *pool);
 /* A busy connection that is to be preferred to an idle one; the best when none is idle. */
 keel__conn *keel__share_first(const keel__pool *pool, keel__time now);
 keel__conn *keel__share_best(const keel__pool *pool, keel__time now);

@@ -61,7 +61,9 @@ static keel__conn *take_idle(keel__pool *pool, keel__time now) {
 static keel__conn *choose(keel__pool *pool, const keel__request *request, keel__time now) {
   uint32_t cost;
   bool shares = keel__share_wanted(pool, request, &cost);
-  keel__conn *conn = shares ? keel__share_first(pool, now) : NULL;
+  keel__conn *conn = NULL;
+  if (shares)
+    conn = keel__share_is_crowded(pool) ? keel__share_best(pool, now) : keel__share_first(pool, now);
   if (!conn) conn = take_idle(pool, now);
   if (!conn && shares) conn = keel__share_best(pool, now);
   return conn;
@@ -204,6 +206,10 @@ void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now) 
 
 void keel__pool_hold_new(keel__pool *pool, bool on) {
   pool->config.hold_new = on;
+}
+
+void keel__pool_set_processors(keel__pool *pool, uint32_t processors) {
+  pool->processors = processors;
 }
 
 void keel__pool_behind_pooler(keel__pool *pool) {

@@ -28,6 +28,10 @@ static bool has_room(const keel__conn *conn, keel__time now) {
          !is_overdue(conn, now);
 }
 
+bool keel__share_is_crowded(const keel__pool *pool) {
+  return pool->processors > 0 && pool->conns[KEEL__CONN_BUSY].count >= pool->processors;
+}
+
 keel__conn *keel__share_first(const keel__pool *pool, keel__time now) {
   const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
   for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link)) {

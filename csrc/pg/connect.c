@@ -1,6 +1,8 @@
 /* connect.c: from the core's wish for a connection to one that is ready for queries. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../core/alloc.h"
 #include "wire.h"
@@ -106,6 +108,8 @@ static void share_time(keel__wire *wire) {
 
 /* ---------------------------------------------------------------- connecting */
 
+/* The application's, and the engine's. */
+#define OUR_THREADS 2u
 #define EXTRAS 8
 
 typedef struct keel__arguments {
@@ -260,10 +264,34 @@ static void look_for_pooler(const keel__wire *wire, const PGresult *result) {
   keel__wire_unlock(wire);
 }
 
+static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+  if (a->ss_family != b->ss_family) return false;
+  if (a->ss_family == AF_UNIX) return true;
+  if (a->ss_family == AF_INET)
+    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+  const struct in6_addr *one = &((const struct sockaddr_in6 *)a)->sin6_addr;
+  return memcmp(one, &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof *one) == 0;
+}
+
+static bool is_on_this_machine(int fd) {
+  struct sockaddr_storage ours, theirs;
+  socklen_t our_size = sizeof ours, their_size = sizeof theirs;
+  return getsockname(fd, (struct sockaddr *)&ours, &our_size) == 0 &&
+         getpeername(fd, (struct sockaddr *)&theirs, &their_size) == 0 && is_same_address(&ours, &theirs);
+}
+
+/* A server on this machine shares its processors with the application's thread and the engine's. */
+static uint32_t processors_for_backends(int fd) {
+  unsigned all = is_on_this_machine(fd) ? uv_available_parallelism() : 0;
+  return all == 0 ? 0 : all > OUR_THREADS ? all - OUR_THREADS : 1;
+}
+
 static void settings_applied(const keel__wire *wire, const PGresult *result) {
   look_for_pooler(wire, result);
   keel__wire_lock(wire);
   keel__conn_round_trip(wire->conn, keel__now() - wire->settings_sent);
+  keel__pool_set_processors(wire->conn->pool, processors_for_backends(PQsocket(wire->pg)));
   keel__wire_unlock(wire);
 }
 

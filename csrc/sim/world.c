@@ -202,6 +202,7 @@ static void begin_life(sim_world *world) {
             config->pipeline_depth, config->prepare_cache, config->hold_new ? " hold_new" : "",
             config->single ? " single" : "", world->mood.pooler ? " pooler" : "",
             memory.fail_percent ? " memory" : "");
+  if (sim_chance(world, 40)) keel__pool_set_processors(pool, 1 + (uint32_t)sim_below(world, 3));
   keel__pool_start(pool, world->now);
 }
 

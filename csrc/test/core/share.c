@@ -87,6 +87,17 @@ static void packs_a_little_and_spreads_the_rest(void **state) {
   fake_free(fake);
 }
 
+/* Where the server has processors for no more backends, waking another gains nothing. */
+static void wakes_no_more_than_can_work(void **state) {
+  (void)state;
+  fake *fake = shared(8, 3);
+  keel__pool_set_processors(&fake->pool, 2);
+  takes(fake, OTHER_TEXT, KEEL__SHARE_PACK + 10);
+  for (int i = 0; i < 5; i++) fake_query_of(fake, OTHER_TEXT);
+  expect(fake, "send c1 r1, send c2 r2, send c2 r3, send c1 r4, send c2 r5");
+  fake_free(fake);
+}
+
 static void a_full_connection_gets_no_more(void **state) {
   (void)state;
   fake *fake = shared(64, 1);
@@ -255,6 +266,7 @@ int main(void) {
       cmocka_unit_test(a_slow_one_has_its_own),
       cmocka_unit_test(it_is_forgiven_in_time),
       cmocka_unit_test(packs_a_little_and_spreads_the_rest),
+      cmocka_unit_test(wakes_no_more_than_can_work),
       cmocka_unit_test(a_full_connection_gets_no_more),
       cmocka_unit_test(what_must_be_alone_is),
       cmocka_unit_test(nothing_is_shared_behind_a_pooler),
