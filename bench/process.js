@@ -4,13 +4,17 @@
 
 const { fork } = require('node:child_process');
 const path = require('node:path');
+const { CONTESTANTS } = require('./contestants');
 
 const GRACE_S = 30;
 
-/** The environment of all measurements: nothing of the user's may choose a server or another way of working. */
-function environment() {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
-  return { ...env, TZ: 'UTC', NODE_ENV: 'production' };
+/**
+ * The environment of all measurements: nothing of the user's may choose a server or another way of working, but for what
+ * chooses pgkeel's build.
+ */
+function environment(ofContestant) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^PG(?!KEEL_)/.test(name)));
+  return { ...env, TZ: 'UTC', NODE_ENV: 'production', ...ofContestant };
 }
 
 /**
@@ -20,7 +24,8 @@ function environment() {
  * @returns {Promise<{ figures?: object, failure?: string }>}
  */
 function measure(program, job, { execArgv = [] } = {}) {
-  const child = fork(path.join(__dirname, program), [JSON.stringify(job)], { env: environment(), execArgv });
+  const env = environment(CONTESTANTS[job.contestant].env);
+  const child = fork(path.join(__dirname, program), [JSON.stringify(job)], { env, execArgv });
   const timer = setTimeout(() => child.kill('SIGKILL'), (job.atMost + GRACE_S) * 1000);
   let message;
   child.once('message', (sent) => (message = sent));

@@ -31,7 +31,7 @@ function failuresOf({ cases = [], contestants = [], failures = [] }) {
 }
 
 async function measure(options) {
-  await setUp(options.kind === 'profile' ? ['build', 'server', 'c', 'valgrind'] : ['build', 'server']);
+  await setUp(options.kind === 'profile' ? ['build', 'server', 'c', 'profile'] : ['build', 'server']);
   // What follows needs npm packages, which a fresh clone has only now.
   const { startCluster } = require('../test/support/cluster');
   const { text } = require('./report');

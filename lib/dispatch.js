@@ -145,7 +145,7 @@ class Dispatcher {
   #settle(request) {
     const { pool } = request;
     this.#requests.remove(request);
-    pool.settled();
+    pool.settled(request);
   }
 
   #toPool(reader, at, kind, pool) {

@@ -220,7 +220,7 @@ class Engine {
       if (request === undefined) continue;
       const { sink, pool } = request;
       this.requests.remove(request);
-      pool.settled();
+      pool.settled(request);
       failLater(sink, this.native.codes[refused[i]]);
     }
   }
@@ -248,6 +248,7 @@ class EnginePool {
   #references = 0;
   #awake = false;
   #work = 0;
+  #waiting = 0;
   #connections = new Set();
   #lastFigures;
   #closing = false;
@@ -289,7 +290,7 @@ class EnginePool {
   query(request, sink) {
     const simple = request.params === null && request.name == null ? FLAG_SIMPLE : 0;
     const flags = (request.flags ?? 0) | simple | (request.binary ? FLAG_BINARY : 0) | FLAG_PACED;
-    const entry = this.#begin(sink);
+    const entry = this.#begin(sink, !request.lease);
     if (entry === undefined) return NO_TAG;
     // Read now: a request that is handed over and refused at once is no longer the entry's.
     const tag = tagOf(entry);
@@ -297,7 +298,7 @@ class EnginePool {
       this.#engine.submission.query(this.id, entry, request, flags);
     } catch (err) {
       this.#engine.requests.remove(entry);
-      this.settled();
+      this.settled(entry);
       throw err;
     }
     return tag;
@@ -306,7 +307,7 @@ class EnginePool {
   /** Asks for a connection of one's own. @param {number | undefined} timeout ms; undefined: the pool's
    * @param {LeaseSink} sink @returns {number} the tag, for abort() */
   acquire(timeout, sink) {
-    const entry = this.#begin(sink);
+    const entry = this.#begin(sink, true);
     if (entry === undefined) return NO_TAG;
     this.#engine.submission.acquire(this.id, entry, timeout);
     return tagOf(entry);
@@ -325,6 +326,16 @@ class EnginePool {
   /** Gives a lease back after what was asked on it before; `destroy` closes its connection. */
   release(leaseId, destroy) {
     if (!this.#closed) this.#engine.submission.release(this.id, leaseId, destroy);
+  }
+
+  /** Requests that have asked for any connection and are not answered: they may wait for one. */
+  get waiting() {
+    return this.#waiting;
+  }
+
+  /** @param {() => void} ask something of this pool at the end of the tick */
+  beforeFlush(ask) {
+    this.#engine.submission.beforeFlush(ask);
   }
 
   /** From now on each new connection comes with a setup lease, or not. */
@@ -365,8 +376,9 @@ class EnginePool {
 
   /* ---------------------------------------------------------------- for engine.js and dispatch.js only */
 
-  settled() {
+  settled(entry) {
     this.#work -= 1;
+    if (entry.waits) this.#waiting -= 1;
     if (this.#work > 0) return;
     this.#updateAwake();
     if (this.#closed) this.#forget();
@@ -405,13 +417,15 @@ class EnginePool {
   }
 
   /** Enters a request; undefined: the pool is closed, and the sink will hear of it. */
-  #begin(sink) {
+  #begin(sink, waits) {
     if (this.#closed) {
       failLater(sink, POOL_CLOSED);
       return undefined;
     }
     const entry = this.#engine.requests.add(sink, this);
+    entry.waits = waits;
     this.#work += 1;
+    if (waits) this.#waiting += 1;
     if (this.#work === 1) this.#updateAwake();
     return entry;
   }

@@ -163,6 +163,10 @@ class PoolClients {
     if (client === undefined) return undefined;
     const link = client._link;
     link.lease = info.leaseId;
+    link.connId = info.connId;
+    // What the last holder left open was rolled back before.
+    client._txStatus = 'I';
+    link.leasedAt = info.leasedAt ?? performance.now();
     if (pool.options.allowExitOnIdle) pool._engine.ref();
     const stopWatching = takenAt && this.watchLeak(takenAt);
     emitSafely(pool, 'acquire', client);
@@ -193,8 +197,25 @@ class PoolClients {
     const link = client._link;
     emitSafely(pool, 'release', reason, client);
     if (pool.options.allowExitOnIdle) pool._engine.unref();
-    if (link.lease !== 0) link.giveBack(Boolean(reason) || !client._queryable || client._ending);
+    const destroy = Boolean(reason) || !client._queryable || client._ending;
+    if (!destroy && this.mayPass(client)) this.pass(link);
+    else if (link.lease !== 0) link.giveBack(destroy);
     if (link.removeOnRelease) pool.emit('remove', client);
+  }
+
+  // Every use of a connection that is worn out after so many is to be counted.
+  mayPass(client) {
+    const { pool } = this;
+    return (
+      !pool.ending &&
+      !(pool.options.maxUses > 0 && pool.options.maxUses < Infinity) &&
+      pool._passing.allows(client, client._link)
+    );
+  }
+
+  pass(link) {
+    this.pool._passing.offer({ leaseId: link.lease, connId: link.connId, leasedAt: link.leasedAt });
+    link.lease = 0;
   }
 
   watchLeak(takenAt) {

@@ -9,6 +9,8 @@ class PoolLink extends Link {
     this.pool = pool;
     this.engine = engine;
     this.openedAt = performance.now();
+    this.connId = 0;
+    this.leasedAt = 0;
     this.gone = false;
     this.settingUp = false; // lent to the pool itself, for hooks and listeners
     this.told = false; // a lone query has been told of its death

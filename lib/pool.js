@@ -11,6 +11,7 @@ const { checkHealth, metricsOf } = require('./metrics');
 const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
 const { PoolClients } = require('./pool-clients');
+const { Passing } = require('./pool-passing');
 const { Wait } = require('./pool-wait');
 const { BUILDS_ROWS } = require('./row-builder');
 const { safeCall } = require('./safe-call');
@@ -71,6 +72,7 @@ class Pool extends EventEmitter {
     hide(this, '_needsClients', Boolean(this.options.onConnect || this.options.verify));
     hide(this, '_holdsClients', new PoolClients(this));
     hide(this, '_engine', openPool(this._engineOptions(parameters), this._holdsClients.handlers()));
+    hide(this, '_passing', new Passing(this._engine));
     if (this.options.allowExitOnIdle) this._engine.keepAlive = 'work';
   }
 
@@ -90,6 +92,11 @@ class Pool extends EventEmitter {
     if (callback) wait.answerTo(callback, Pool.prototype.connect);
     // Leaks are rare and looked for in development: there the stack is worth its price.
     if (this.options.leakDetectionThreshold) wait.takenAt = captureSite(Pool.prototype.connect);
+    const passed = this._passing.take();
+    if (passed !== undefined) {
+      queueMicrotask(() => wait.leased(passed));
+      return promise;
+    }
     this._waits.add(wait);
     wait.tag = this._engine.acquire(undefined, wait);
     return promise;

@@ -45,7 +45,8 @@ class RequestTable {
 
 function newRequest(slot) {
   // unacknowledged: bytes of rows that the engine does not know yet to be done with
-  return { slot, generation: 1, sink: null, pool: null, unacknowledged: 0 };
+  // waits: it asked for any connection, and may have to wait for one
+  return { slot, generation: 1, sink: null, pool: null, unacknowledged: 0, waits: false };
 }
 
 function tagOf(request) {

@@ -59,6 +59,7 @@ class Submission {
   #text = '';
   #binary = [];
   #binaryBytes = 0;
+  #before = [];
   #statements = new StatementRegistry((slot, text, name) => this.#define(slot, text, name));
 
   /**
@@ -143,8 +144,15 @@ class Submission {
     this.#fixed(OP.CLOSE, poolId, milliseconds(timeout), force ? 1 : 0, 0);
   }
 
+  /** @param {() => void} ask something of the engine at the end of the tick, with what has been collected by then */
+  beforeFlush(ask) {
+    this.#before.push(ask);
+    if (!this.#scheduled) this.#schedule();
+  }
+
   /** Hands over now what has been collected. */
   flush() {
+    if (this.#before.length > 0) for (const ask of this.#before.splice(0)) ask();
     if (this.#used === 0) return;
     const words = this.#words;
     const used = this.#used;

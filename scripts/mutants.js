@@ -15,7 +15,7 @@ const { ensureSystem } = require('./lib/system');
 const { MUTANTS } = require('./lib/mutants');
 
 const SOURCES = ['core', 'sim', 'test/core', 'keel.h'];
-const SIM_STEPS = 500_000;
+const SIM_STEPS = 1_500_000;
 // A bug may also make the core loop for ever.
 const LONGEST_MS = 30_000;
 const PROJECT = `cmake_minimum_required(VERSION 3.18)

@@ -275,7 +275,7 @@ static bool is_same_address(const struct sockaddr_storage *a, const struct socka
 }
 
 static bool is_on_this_machine(int fd) {
-  struct sockaddr_storage ours, theirs;
+  struct sockaddr_storage ours = {0}, theirs = {0};
   socklen_t our_size = sizeof ours, their_size = sizeof theirs;
   return getsockname(fd, (struct sockaddr *)&ours, &our_size) == 0 &&
          getpeername(fd, (struct sockaddr *)&theirs, &their_size) == 0 && is_same_address(&ours, &theirs);

@@ -7,7 +7,7 @@
 
 #define USUAL_STEP 1000u /* us */
 #define USUAL_LINK 200u
-#define USUAL_WORK 2000u
+#define USUAL_WORK 500u
 #define EVENT(kind) (1u << SIM_##kind)
 
 static keel__failure failure_of(sim_world *world, keel_code code, const char *sqlstate) {

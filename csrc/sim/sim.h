@@ -14,8 +14,8 @@
 #define SIM_FIRST_NAMED 9u   /* from here on the caller chose the name */
 #define SIM_BACKENDS 2u      /* behind a pooler a session changes between so many server processes */
 #define SIM_MOST_CALLS 4096u /* of one pool's life */
-#define SIM_TEXTS 40u        /* texts that callers use; the last ones are slow ... */
-#define SIM_SLOW_TEXT 37u    /* ... from this one on */
+#define SIM_TEXTS 10u        /* texts that callers use; the last ones are slow ... */
+#define SIM_SLOW_TEXT 9u     /* ... from this one on */
 #define SIM_SLOW_WORK 20000u /* us at least */
 
 typedef enum sim_what {

@@ -27,6 +27,7 @@ const PACKAGES = {
   'libssl-dev': () => hasHeader('openssl/ssl.h'),
   'dpkg-dev': () => runs('dpkg-source', '--version'),
   valgrind: () => runs('valgrind', '--version'),
+  strace: () => runs('strace', '--version'),
   gcovr: () => runs('gcovr', '--version'),
 };
 
@@ -57,7 +58,7 @@ const NEEDED_FOR = {
   ],
   sanitizers: ['clang', 'libclang-rt-dev'],
   libpq: ['g++', 'make', 'bison', 'flex', 'perl', 'libssl-dev', 'dpkg-dev'],
-  valgrind: ['valgrind'],
+  profile: ['valgrind', 'strace'],
   coverage: ['gcovr'],
 };
 

@@ -125,6 +125,19 @@ static void a_neighbour_hit_by_a_cancel_is_sent_again(void **state) {
   fake_free(fake);
 }
 
+/* What ended it came from within, where it may have committed before. */
+static void a_neighbour_that_may_have_committed_is_not_sent_again(void **state) {
+  (void)state;
+  keel__request *requests[3];
+  fake *fake = three_in_flight(requests);
+  keel__pool_abort(&fake->pool, requests[0], fake->now);
+  fake_answer(fake, 1, 'I');
+  fake_ignore(fake);
+  fake_error_within(fake, 1, "57014", 'I');
+  expect(fake, "SERVER r2 rolled-back");
+  fake_free(fake);
+}
+
 static void a_neighbour_may_fail_otherwise(void **state) {
   (void)state;
   keel__request *requests[3];
@@ -261,6 +274,7 @@ int main(void) {
       cmocka_unit_test(the_clock_of_a_cancel_stops),
       cmocka_unit_test(cancels_only_what_runs),
       cmocka_unit_test(a_neighbour_hit_by_a_cancel_is_sent_again),
+      cmocka_unit_test(a_neighbour_that_may_have_committed_is_not_sent_again),
       cmocka_unit_test(a_neighbour_may_fail_otherwise),
       cmocka_unit_test(each_given_up_one_is_cancelled_in_turn),
       cmocka_unit_test(an_open_transaction_is_rolled_back),

@@ -160,6 +160,19 @@ static void what_was_given_up_does_not_hold_up_a_destroy(void **state) {
   fake_free(fake);
 }
 
+/* It went out with the BEGIN of a transaction that it cannot have committed. */
+static void what_began_a_transaction_and_was_lost_left_no_trace(void **state) {
+  (void)state;
+  fake *fake = fake_warm(fake_config(), 1);
+  uint64_t lease = fake_lease(fake);
+  keel__request *request = fake_query_on(fake, lease, 0);
+  request->begins = request->cannot_commit = true;
+  fake_ignore(fake);
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 rolled-back, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
 static void many_leases(void **state) {
   (void)state;
   keel__pool_config config = fake_config();
@@ -234,6 +247,7 @@ int main(void) {
       cmocka_unit_test(one_that_waits_behind_its_like_can_be_aborted),
       cmocka_unit_test(the_next_waits_for_a_cancel),
       cmocka_unit_test(what_was_given_up_does_not_hold_up_a_destroy),
+      cmocka_unit_test(what_began_a_transaction_and_was_lost_left_no_trace),
       cmocka_unit_test(many_leases),
       cmocka_unit_test(the_table_survives_old_leases),
       cmocka_unit_test(a_gap_is_closed_past_one_at_home),

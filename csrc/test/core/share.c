@@ -200,6 +200,21 @@ static void one_that_holds_up_others_makes_room(void **state) {
   fake_free(fake);
 }
 
+static void it_has_its_own_from_then_on(void **state) {
+  (void)state;
+  fake *fake = stuck();
+  fake_query_of(fake, OTHER_TEXT);
+  keel__conn_cancel_delivered(fake->conns[1], fake->now);
+  expect(fake, "cancel c1, send c2 r3");
+  fake_error(fake, 1, "57014", 'I');
+  for (int i = 0; i < 60; i++) takes(fake, QUICK_TEXT, 0);
+  fake_query_of(fake, OTHER_TEXT);
+  expect(fake, ""); /* its text is known to be quick again, and there is room behind r2 */
+  fake_answer(fake, 1, 'I');
+  expect(fake, "ok r2, send c1 r1");
+  fake_free(fake);
+}
+
 static void it_may_end_before_the_cancel_comes(void **state) {
   (void)state;
   fake *fake = stuck();
@@ -274,6 +289,7 @@ int main(void) {
       cmocka_unit_test(a_first_slow_one_is_not_taken_for_the_way),
       cmocka_unit_test(an_overdue_one_gets_no_more),
       cmocka_unit_test(one_that_holds_up_others_makes_room),
+      cmocka_unit_test(it_has_its_own_from_then_on),
       cmocka_unit_test(it_may_end_before_the_cancel_comes),
       cmocka_unit_test(its_own_failure_is_its_own),
       cmocka_unit_test(it_can_still_be_given_up),
