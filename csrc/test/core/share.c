@@ -253,7 +253,7 @@ static void one_that_holds_up_nobody_is_left_alone(void **state) {
   (void)state;
   fake *fake = shared(8, 1);
   fake_query(fake);
-  fake_wait(fake, KEEL__SHARE_STUCK * 3);
+  fake_wait(fake, 3 * (keel__time)KEEL__SHARE_STUCK);
   expect(fake, "send c1 r1");
   fake_free(fake);
 }
