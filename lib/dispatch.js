@@ -13,8 +13,6 @@ const BUFFER_BYTES = 64 * 1024;
 /* What one turn of the loop may deliver, whichever comes first. */
 const TURN_ROW_BYTES = 64 * 1024;
 const TURN_MS = 5;
-/* Nobody can tell whether the loop was left between two rings; after so long it has been. */
-const PAUSE_MS = 1;
 /* The engine waits for a taker who has too much before him (KEEL_WINDOW); it hears of his progress in steps of this many. */
 const ACKNOWLEDGED_AT = 128 * 1024;
 
@@ -29,8 +27,8 @@ class Dispatcher {
   #reader;
   #continuing = false;
   #rowBytes = 0;
-  #since = 0;
-  #until = 0;
+  #since = 0; // when the first ring of this stay came; 0: the loop has gone on since
+  #leave = () => (this.#since = 0);
 
   /**
    * @param {object} native
@@ -46,16 +44,19 @@ class Dispatcher {
 
   /**
    * The doorbell. It may ring again and again without the loop being left (Node.js empties the queue behind it in one go),
-   * and what the application does with its answers comes in between: rings that follow each other closely share the
-   * time of one turn.
+   * and what the application does with its answers comes in between: all that happens until the loop goes on shares
+   * the time of one turn.
    */
   ring() {
     if (this.#continuing) return;
-    const now = performance.now();
-    if (now - this.#until > PAUSE_MS) this.#since = now;
-    if (now - this.#since > TURN_MS) return this.#continueLater();
+    if (this.#since === 0) this.#enter();
+    else if (performance.now() - this.#since > TURN_MS) return void this.#continueLater();
     this.#turn();
-    this.#until = performance.now();
+  }
+
+  #enter() {
+    this.#since = performance.now();
+    setImmediate(this.#leave);
   }
 
   #turn() {
@@ -72,9 +73,8 @@ class Dispatcher {
     this.#continuing = true;
     setImmediate(() => {
       this.#continuing = false;
-      this.#since = performance.now();
+      if (this.#since === 0) this.#enter();
       this.#turn();
-      this.#until = performance.now();
     });
   }
 

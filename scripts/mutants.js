@@ -17,7 +17,8 @@ const { MUTANTS } = require('./lib/mutants');
 const SOURCES = ['core', 'sim', 'test/core', 'keel.h'];
 const SIM_STEPS = 1_500_000;
 // A bug may also make the core loop for ever.
-const LONGEST_MS = 30_000;
+// Longer than ctest waits for one test: it is ctest that ends a test which hangs, and nobody would end it after ctest.
+const LONGEST_MS = 60_000;
 const PROJECT = `cmake_minimum_required(VERSION 3.18)
 project(mutants LANGUAGES C)
 set(CMAKE_C_STANDARD 11)
@@ -53,7 +54,7 @@ function build(dir) {
 /** @returns {string[]} who noticed that something is wrong */
 function verdict(dir) {
   const noticed = [];
-  const tests = ['--test-dir', path.join(dir, 'build'), '--exclude-regex', 'core-sim', '--timeout', '10'];
+  const tests = ['--test-dir', path.join(dir, 'build'), '--exclude-regex', 'core-sim'];
   if (!call('ctest', [...tests, '--no-tests=error', '--stop-on-failure'], { mayFail: true }))
     noticed.push('unit tests');
   const simulator = path.join(dir, 'build/sim/keel-sim');
