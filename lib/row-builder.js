@@ -9,6 +9,7 @@
 const types = require('pg-types');
 const pristine = require('pg-types/lib/textParsers');
 const fastValues = require('./fast-values');
+const { parsesTogether, readJsonColumn } = require('./json-column');
 
 const MAX_CACHED = 1000;
 
@@ -55,8 +56,11 @@ function kindOfParser(parser) {
 const CELL = 'text.substring(start, end)';
 
 /** The expression that reads a column's text. */
-function readingCode(parser, i) {
+function readingCode(parser, i, field) {
   if (TEXT_PARSERS.has(parser)) return CELL;
+  if (parsesTogether(parser, field)) {
+    return `json${i} === undefined ? parsers[${i}](${CELL}) : json${i}[next${i}++]`;
+  }
   const reader = READERS.get(parser);
   return reader === undefined ? `parsers[${i}](${CELL})` : `${reader}(text, start, end, parsers[${i}])`;
 }
@@ -121,39 +125,52 @@ function columnCode(reading, i) {
       if (end >= 0) { v${i} = ${reading}; start = end; }`;
 }
 
+const jsonCode = (i) => `
+    const json${i} = readJsonColumn(block, ${i});
+    let next${i} = 0;`;
+
 /**
  * The text of a builder.
  * @param {string[]} readings for each column the expression that gives its value, of `text`, `start`, `end`
  * @param {string} row the expression that makes the row of the values v0, v1, ...
+ * @param {number[]} jsonColumns those whose expression takes its value from the column parsed as a whole
  */
-function builderCode(readings, row) {
+function builderCode(readings, row, jsonColumns) {
   return `(block, rows) => {
     const { text, ends, rowCount } = block;
     let at = block.base;
     let start = 0;
-    let end = 0;
+    let end = 0;${jsonColumns.map(jsonCode).join('')}
     for (let r = 0; r < rowCount; r++) {${readings.map(columnCode).join('')}
       rows.push(${row});
     }
   }`;
 }
 
-function generateBuilder(fields, parsers, rowMode) {
-  const make = compile(['parsers'], builderCode(parsers.map(readingCode), rowLiteral(fields, rowMode)));
-  return make?.(parsers);
+/** @returns {number[]} the columns of which a block's cells are parsed together */
+function jsonColumnsOf(fields, parsers) {
+  return [...parsers.keys()].filter((i) => parsesTogether(parsers[i], fields[i]));
 }
+
+function generateBuilder(fields, parsers, rowMode) {
+  const readings = parsers.map((parser, i) => readingCode(parser, i, fields[i]));
+  const code = builderCode(readings, rowLiteral(fields, rowMode), jsonColumnsOf(fields, parsers));
+  return compile(['parsers'], code)?.(parsers);
+}
+
+const KNOWN = { ...fastValues, readJsonColumn };
 
 let mayGenerate = true;
 
 /**
- * A function of `names` that gives the value of `expression`, in which fast-values' functions are known too; undefined
+ * A function of `names` that gives the value of `expression`, in which KNOWN's functions are known too; undefined
  * when --disallow-code-generation-from-strings, or an embedder, forbids it: then a loop has to do.
  */
 function compile(names, expression) {
   if (!mayGenerate) return undefined;
   try {
-    const make = new Function(...Object.keys(fastValues), ...names, `'use strict';\n  return ${expression};`);
-    return (...values) => make(...Object.values(fastValues), ...values);
+    const make = new Function(...Object.keys(KNOWN), ...names, `'use strict';\n  return ${expression};`);
+    return (...values) => make(...Object.values(KNOWN), ...values);
   } catch (err) {
     if (!(err instanceof EvalError)) throw err;
     mayGenerate = false;
@@ -234,6 +251,7 @@ module.exports = {
   asSent,
   builderCode,
   compile,
+  jsonColumnsOf,
   kindOfParser,
   makeRowBuilder,
   readingCode,

@@ -103,8 +103,8 @@ function decodingCode({ kind }, name, i) {
 }
 
 /** The expression that reads column i in a builder's code and decodes it. */
-function readingAndDecodingCode(column, parser, i) {
-  const reading = readingCode(parser, i);
+function readingAndDecodingCode(column, parser, i, field) {
+  const reading = readingCode(parser, i, field);
   const read = kindOfParser(parser);
   if (column.kind === 'same' || (column.kind === 'number' && read === 'number')) return reading;
   if (read === 'text' && Object.hasOwn(FROM_TEXT, column.kind)) return FROM_TEXT[column.kind](column);

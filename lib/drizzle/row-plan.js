@@ -6,7 +6,14 @@
  * has sent; else from an array of the values, when the query's answer is given out.
  */
 
-const { OFFSETS_BYTES, builderCode, compile, makeRowBuilder, sameParsers } = require('../row-builder');
+const {
+  OFFSETS_BYTES,
+  builderCode,
+  compile,
+  jsonColumnsOf,
+  makeRowBuilder,
+  sameParsers,
+} = require('../row-builder');
 const { decodingCode, readingAndDecodingCode } = require('./decoders');
 
 const MAX_COMPILED = 1000;
@@ -75,9 +82,11 @@ function nullDecidedBy(columns, joinsNotNullableMap) {
 
 const endsInArray = (rows) => rows.length > 0 && Array.isArray(rows[rows.length - 1]);
 
-function sameFormats(a, b) {
+function sameTypes(a, b) {
   if (a === b) return true;
-  for (let i = 0; i < a.length; i++) if (a[i].format !== b[i].format) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i].format !== b[i].format || a[i].dataTypeID !== b[i].dataTypeID) return false;
+  }
   return true;
 }
 
@@ -111,7 +120,7 @@ class RowPlan {
   builderFor(fields, parsers) {
     if (!this.#direct || fields.length !== this.columns.length) return undefined;
     const known = this.#known;
-    if (known !== undefined && sameParsers(known.parsers, parsers) && sameFormats(known.fields, fields))
+    if (known !== undefined && sameParsers(known.parsers, parsers) && sameTypes(known.fields, fields))
       return known.builder;
     const own = Object.freeze([...parsers]);
     const builder = this.#makeBuilder(fields, own);
@@ -120,8 +129,10 @@ class RowPlan {
   }
 
   #makeBuilder(fields, parsers) {
-    const readings = this.columns.map((column, i) => readingAndDecodingCode(column, parsers[i], i));
-    const make = compiledFrom(builderCode(readings, this.#row));
+    const readings = this.columns.map((column, i) =>
+      readingAndDecodingCode(column, parsers[i], i, fields[i]),
+    );
+    const make = compiledFrom(builderCode(readings, this.#row, jsonColumnsOf(fields, parsers)));
     if (make === undefined) return undefined;
     const direct = make(parsers, this.#decoders);
     let asArrays;

@@ -336,6 +336,37 @@ describe('row builder', () => {
     assert.deepEqual(rows, [{ a: 1 }]);
   });
 
+  it('parses the json of many rows together, NULLs and columns beside it as they are', () => {
+    const columns = [column('a', 114), column('n', INT4), column('b', 3802), column('t', TEXT)];
+    const rows = Array.from({ length: 40 }, (_, i) => [
+      i % 3 === 0 ? null : JSON.stringify({ key: i, tags: ['ä', `"${i}"`, null], __proto__: null }),
+      i % 5 === 0 ? null : String(i),
+      ['null', '[]', '"x, y]"', '-0', '12345678901234567890', ' {"a" : [1,2]} '][i % 6],
+      i % 7 === 0 ? null : '{"not": json',
+    ]);
+    assertAsPg(columns, rows);
+    assertAsPg([columns[0]], Array(10).fill([null]));
+    const [first, second] = build([columns[0]], Array(10).fill(['{"a":1}']));
+    assert.notEqual(first.a, second.a);
+  });
+
+  it('parses one by one what one parser fails on, and throws there', () => {
+    const cells = ['1', '2', '3', '[4', 'x'];
+    const rows = [];
+    const fieldsBlock = fieldsEvent([column('a', 114)]);
+    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(cells.map((cell) => [cell]))));
+    const builder = makeRowBuilder(reader.fields(0), parsersOf(reader.fields(0)));
+    assert.throws(() => builder(reader.rows(fieldsBlock.length / 4), rows), SyntaxError);
+    assert.deepEqual(rows, [{ a: 1 }, { a: 2 }, { a: 3 }]);
+  });
+
+  it('leaves json to a parser that is not JSON.parse', () => {
+    const columns = [column('a', 114)];
+    const rows = Array.from({ length: 20 }, (_, i) => [String(i)]);
+    assertAsPg(columns, rows);
+    assert.deepEqual(build(columns, rows, { parsers: [(text) => `<${text}>`] })[7], { a: '<7>' });
+  });
+
   it('gives binary parsers a Buffer of their own', () => {
     const columns = [column('i', INT4, 'binary'), column('b', 17, 'binary'), column('n', TEXT, 'binary')];
     const cells = [Buffer.from([0, 0, 1, 2]), Buffer.from([255, 0, 1]), null];
