@@ -112,6 +112,7 @@ struct keel__request {
       statement; /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
   uint32_t text; /* the pool's number for its text, prepared or not; 0: none */
   bool shares;   /* set by the submitter: one plain statement that may run beside others on one connection */
+  bool reads;    /* set by the submitter: sending it a second time does no harm, and it locks no rows */
   bool alone;    /* it has held up others once and shares no more */
   bool sole;     /* it went down an idle connection */
   bool moved;    /* it is being cancelled only because it holds up others: it will be sent again */
@@ -263,7 +264,7 @@ void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
 void keel__pool_destroy(keel__pool *pool);
 
 /* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named, text,
- * shares, cannot_commit. `timeout`
+ * shares, reads, cannot_commit. `timeout`
  * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
  * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);
