@@ -20,6 +20,7 @@
 #include "hist.h"
 #include "list.h"
 #include "lru.h"
+#include "overload.h"
 #include "rng.h"
 #include "share.h"
 
@@ -130,6 +131,8 @@ struct keel__request {
   keel__timer timer;
   keel__time deadline; /* of the whole request; KEEL__NEVER: none */
   keel__time submitted, sent, answered;
+  keel__time
+      expected; /* us; when it is refused because they are too many: what it would have had to wait, or takes */
 };
 
 struct keel__conn {
@@ -215,6 +218,7 @@ typedef struct keel__pool_config {
   double lifetime_jitter;
   keel_prepare prepare;
   bool hold_new, ask_password, single;
+  bool shed; /* what cannot be served in time is refused; see overload.h */
 } keel__pool_config;
 
 /* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
@@ -243,6 +247,7 @@ struct keel__pool {
   keel__leases leases;                 /* held by somebody, also those whose connection died */
   uint32_t last_conn;                  /* ids count up from 1 */
   keel__estimates estimates;
+  keel__overload overload;
   uint32_t processors; /* how many backends can be at work at once; 0: not known */
   bool share_off;      /* a pooler is in between, which may not keep pipelines apart */
   bool prepare_off;    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */

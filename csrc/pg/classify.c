@@ -353,10 +353,14 @@ static bool mentions(const char *text, const char *const *words, size_t count) {
   return false;
 }
 
-/* Every language spells it so (COMMIT, spi_commit, plpy.commit), and no block can commit by a text that it puts together. */
-static bool mentions_commit_or_call(const char *text) {
-  static const char *const words[] = {"commit", "call"};
-  return mentions(text, words, sizeof words / sizeof *words);
+static bool mentions_one(const char *text, const char *word) {
+  return mentions(text, &word, 1);
+}
+
+/* A CALL, or a DO that does the like. Every language spells it so (COMMIT, spi_commit, plpy.commit), and no block can commit by
+ * a text that it puts together. */
+static bool mentions_procedure(const char *text) {
+  return mentions_one(text, "call") || (mentions_one(text, "do") && mentions_one(text, "commit"));
 }
 
 static bool mentions_an_end(const char *text) {
@@ -367,12 +371,12 @@ static bool mentions_an_end(const char *text) {
 static keel__nature conclude(const sums *sums, const char *text, bool doubtful) {
   keel__nature nature = sums->nature;
   if (sums->rolls_back && nature.statements > 1) nature.may_commit = true;
-  if (sums->does && mentions_commit_or_call(text)) nature.may_commit_part = true;
+  if (sums->does && mentions_procedure(text)) nature.may_commit_part = true;
   if (!doubtful) return nature;
   nature.reads = nature.commits = false;
   nature.writes = true;
   nature.may_commit = nature.may_commit || mentions_an_end(text);
-  nature.may_commit_part = nature.may_commit_part || mentions_commit_or_call(text);
+  nature.may_commit_part = nature.may_commit_part || mentions_procedure(text);
   return nature;
 }
 
