@@ -17,6 +17,7 @@ static const keel_pool_options DEFAULTS = {
     .prepare_cache = 256,
     .pipeline_depth = 64,
     .announce = 1,
+    .shed = 1,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {

@@ -69,19 +69,20 @@ static keel_event *leased(keel__query *query) {
 }
 
 /* The core's own failures have no words yet. */
-static void describe(const keel_pool *pool, keel_code code, keel__detail *detail, char *message,
+static void describe(const keel_pool *pool, const keel__request *request, keel_code code, char *message,
                      size_t size) {
   const keel__pool *core = &pool->core;
-  keel__detail_clear(detail);
-  if (code == KEEL_ACQUIRE_TIMEOUT || code == KEEL_QUEUE_FULL) {
-    /* Whoever waited in vain is among those that wait; whom the full queue did not take is not. */
-    uint32_t waiting = core->queue.count - (code == KEEL_QUEUE_FULL);
-    snprintf(message, size, "%s (total=%u, idle=%u, waiting=%u)", keel_code_text(code), core->conn_total,
-             keel__pool_count(core, KEEL__CONN_IDLE), waiting);
-    keel__detail_add(detail, 'M', message);
-  } else {
-    keel__detail_add(detail, 'M', keel_code_text(code));
-  }
+  size_t used = (size_t)snprintf(message, size, "%s", keel_code_text(code));
+  /* Why it was refused before its time was over. */
+  if (request->expected > 0)
+    used +=
+        (size_t)snprintf(message + used, size - used, ": about %.1f ms %s", (double)request->expected / 1000,
+                         code == KEEL_QUEUE_FULL ? "to wait" : "needed");
+  if (code != KEEL_ACQUIRE_TIMEOUT && code != KEEL_QUEUE_FULL) return;
+  /* Whoever waited in vain is among those that wait; whom the full queue did not take is not. */
+  uint32_t waiting = core->queue.count - (code == KEEL_QUEUE_FULL);
+  snprintf(message + used, size - used, " (total=%u, idle=%u, waiting=%u)", core->conn_total,
+           keel__pool_count(core, KEEL__CONN_IDLE), waiting);
 }
 
 static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failure *failure) {
@@ -90,7 +91,9 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
   char message[160];
   const keel__detail *detail = failure->detail;
   if (detail == NULL) {
-    describe(pool, failure->code, &own, message, sizeof message);
+    describe(pool, request, failure->code, message, sizeof message);
+    keel__detail_clear(&own);
+    keel__detail_add(&own, 'M', message);
     detail = &own;
   }
   keel__report report = {

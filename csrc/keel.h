@@ -154,6 +154,9 @@ typedef struct keel_pool_options {
   int ask_password; /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
   int announce;     /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
   int single;       /* 1: a pool of one connection that is opened once and not replaced (pg's Client) */
+  /* 1 (default): when more comes than can be served, what could not be served before its deadline or within
+   * acquire_timeout_ms is refused when it comes (KEEL_QUEUE_FULL), or not sent any more (KEEL_QUERY_TIMEOUT, KEEL_NOT_SENT). */
+  int shed;
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);

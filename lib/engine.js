@@ -42,6 +42,7 @@ const { Submission } = require('./submission');
  * @property {boolean} [askPassword]
  * @property {boolean} [announce]
  * @property {boolean} [single]
+ * @property {boolean} [shed]
  */
 
 /**

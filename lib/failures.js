@@ -123,8 +123,8 @@ function connectErrorOf(info, where, passwords) {
   return Object.assign(failure, { keelCode: failure.code, ...system });
 }
 
-const FIGURES = / \(total=\d+, idle=\d+, waiting=\d+\)$/;
-const WITH_COUNTS = new Set([CODES.ACQUIRE_TIMEOUT, CODES.QUEUE_FULL]);
+const FIGURES = /(: about [\d.]+ ms (to wait|needed))?( \(total=\d+, idle=\d+, waiting=\d+\))?$/;
+const WITH_FIGURES = new Set([CODES.ACQUIRE_TIMEOUT, CODES.QUEUE_FULL, CODES.QUERY_TIMEOUT]);
 
 /** Why a pool's request failed. */
 function poolErrorOf(info, pool) {
@@ -138,7 +138,7 @@ function poolErrorOf(info, pool) {
   }
   const error = errorOf(info, pool._where);
   // The figures of that moment; by now they may be others.
-  if (WITH_COUNTS.has(info.code)) error.message += FIGURES.exec(info.fields.M)?.[0] ?? '';
+  if (WITH_FIGURES.has(info.code)) error.message += FIGURES.exec(info.fields.M)?.[0] ?? '';
   return error;
 }
 

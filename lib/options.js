@@ -93,6 +93,7 @@ const POOL_RULES = {
   idleTimeoutMillis: limit,
   acquireTimeoutMillis: milliseconds,
   maxWaiting: count,
+  shed: flag,
   maxUses: orAlso(count, Infinity),
   maxLifetimeSeconds: {
     accepts: `a number of seconds from 0 to ${Math.floor(MAX_MS / 1000)}`,
@@ -350,6 +351,8 @@ function poolEngineOptions(parameters, options) {
     min: Number(options.min),
     max: Number(options.max),
     maxWaiting: milli(options.maxWaiting),
+    // A program written for pg expects to wait for as long as it said.
+    shed: options.shed ?? options.hardened === true,
     maxUses: Number.isFinite(Number(options.maxUses)) ? Number(options.maxUses) : 0,
     acquireTimeout: acquireTimeoutMillis == null ? afterConnecting(common) : Number(acquireTimeoutMillis),
     idleTimeout: milli(options.idleTimeoutMillis),

@@ -143,6 +143,12 @@ export interface HardeningOptions {
   acquireTimeoutMillis?: number | undefined;
   /** Requests that may wait; one more is refused with `KEEL_QUEUE_FULL`. */
   maxWaiting?: number | undefined;
+  /**
+   * When more comes than can be served: a request that could not get a connection in time is refused when it comes
+   * (`KEEL_QUEUE_FULL`), and one that has waited until what is left of its time will not do is not sent
+   * (`KEEL_QUERY_TIMEOUT`, `outcome: 'not-sent'`). Default `false`; with `createDatabase()` and `drizzle(url)` `true`.
+   */
+  shed?: boolean | undefined;
   /** Connections retire early by up to this share of `maxLifetimeSeconds`, 0 to 1, so as not to go together. */
   maxLifetimeJitter?: number | undefined;
   /** Milliseconds between background checks of every node; 0: none. */

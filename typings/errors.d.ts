@@ -16,9 +16,12 @@ export type KeelErrorCode =
   | 'KEEL_CONNECTION_LOST'
   /** No connection became free within `acquireTimeoutMillis`; the message carries total, idle and waiting. */
   | 'KEEL_ACQUIRE_TIMEOUT'
-  /** More than `maxWaiting` requests wait already. */
+  /** More than `maxWaiting` requests wait already, or so many that this one could not be served in time (`shed`). */
   | 'KEEL_QUEUE_FULL'
-  /** `queryTimeout` or the query's own `timeout` passed; the statement was cancelled on the server. */
+  /**
+   * `queryTimeout` or the query's own `timeout` passed; the statement was cancelled on the server. With
+   * `outcome: 'not-sent'` it never got there: it waited until its time was over, or too little was left (`shed`).
+   */
   | 'KEEL_QUERY_TIMEOUT'
   /** The query's `signal` was aborted. */
   | 'KEEL_ABORTED'

@@ -58,6 +58,7 @@ const Named<int> kSwitches[] = {
     {"askPassword", &keel_pool_options::ask_password},
     {"announce", &keel_pool_options::announce},
     {"single", &keel_pool_options::single},
+    {"shed", &keel_pool_options::shed},
 };
 
 template <size_t Size>

@@ -99,6 +99,7 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
 static void make_single(keel__pool_config *config) {
   config->max = 1;
   config->max_uses = 0;
+  config->shed = false;
   config->idle_timeout = config->max_lifetime = KEEL__NEVER;
 }
 
@@ -116,6 +117,7 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
       .hold_new = options->hold_new != 0,
       .ask_password = options->ask_password != 0,
       .single = options->single != 0,
+      .shed = options->shed != 0,
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);

@@ -20,6 +20,7 @@
 #include "hist.h"
 #include "list.h"
 #include "lru.h"
+#include "overload.h"
 #include "rng.h"
 #include "share.h"
 
@@ -112,6 +113,7 @@ struct keel__request {
       statement; /* the pool's number for its text (keel__statements); 0: not a candidate for preparation */
   uint32_t text; /* the pool's number for its text, prepared or not; 0: none */
   bool shares;   /* set by the submitter: one plain statement that may run beside others on one connection */
+  bool reads;    /* set by the submitter: sending it a second time does no harm, and it locks no rows */
   bool alone;    /* it has held up others once and shares no more */
   bool sole;     /* it went down an idle connection */
   bool moved;    /* it is being cancelled only because it holds up others: it will be sent again */
@@ -129,6 +131,8 @@ struct keel__request {
   keel__timer timer;
   keel__time deadline; /* of the whole request; KEEL__NEVER: none */
   keel__time submitted, sent, answered;
+  keel__time
+      expected; /* us; when it is refused because they are too many: what it would have had to wait, or takes */
 };
 
 struct keel__conn {
@@ -214,6 +218,7 @@ typedef struct keel__pool_config {
   double lifetime_jitter;
   keel_prepare prepare;
   bool hold_new, ask_password, single;
+  bool shed; /* what cannot be served in time is refused; see overload.h */
 } keel__pool_config;
 
 /* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
@@ -242,6 +247,7 @@ struct keel__pool {
   keel__leases leases;                 /* held by somebody, also those whose connection died */
   uint32_t last_conn;                  /* ids count up from 1 */
   keel__estimates estimates;
+  keel__overload overload;
   uint32_t processors; /* how many backends can be at work at once; 0: not known */
   bool share_off;      /* a pooler is in between, which may not keep pipelines apart */
   bool prepare_off;    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
@@ -263,7 +269,7 @@ void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
 void keel__pool_destroy(keel__pool *pool);
 
 /* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named, text,
- * shares, cannot_commit. `timeout`
+ * shares, reads, cannot_commit. `timeout`
  * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
  * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);

@@ -70,6 +70,15 @@ void keel__lease_grant(keel__pool *pool, keel__request *request, keel__conn *con
 void keel__lease_submit(keel__pool *pool, keel__request *request, keel__time now);
 void keel__lease_next(keel__conn *conn, keel__time now);
 
+/* ---- overload.c */
+/* Just before one that is in the queue gets a connection. */
+void keel__overload_took(keel__pool *pool, const keel__request *request, keel__time now);
+/* The last of the queue, who has just come, would have to wait for longer than he may. */
+bool keel__overload_is_late(const keel__pool *pool, keel__request *request, keel__time now);
+/* The first of the queue, before he is sent there: there is no time left for it, and others wait. */
+bool keel__overload_is_hopeless(const keel__pool *pool, keel__request *request, const keel__conn *conn,
+                                keel__time now);
+
 /* ---- prepare.c */
 keel__plan keel__plan_make(keel__conn *conn, const keel__request *request);
 /* Learns from the answer; true: the plan was not as thought, and sending it once more with a new one may help. */

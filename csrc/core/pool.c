@@ -76,6 +76,12 @@ static void dispatch(keel__pool *pool, keel__time now) {
   while ((request = keel__request_of(keel__list_first(&pool->queue))) != NULL) {
     keel__conn *conn = choose(pool, request, now);
     if (!conn) return;
+    if (keel__overload_is_hopeless(pool, request, conn, now)) {
+      keel__failure why = keel__failure_of(KEEL_QUERY_TIMEOUT, KEEL_NOT_SENT);
+      keel__request_refuse(pool, request, &why);
+      continue;
+    }
+    keel__overload_took(pool, request, now);
     if (request->kind == KEEL_ACQUIRE)
       keel__lease_grant(pool, request, conn, now);
     else
@@ -170,7 +176,7 @@ static void submit_lone(keel__pool *pool, keel__request *request, keel__time now
   keel__pool_run(pool, now);
   /* If it is still there it is the last: whatever else waits came before it. */
   keel__request *last = keel__request_of(keel__list_last(&pool->queue));
-  if (last != request || !is_overfull(pool)) return;
+  if (last != request || (!is_overfull(pool) && !keel__overload_is_late(pool, request, now))) return;
   why.code = KEEL_QUEUE_FULL;
   keel__request_refuse(pool, request, &why);
 }

@@ -76,15 +76,22 @@ void keel__conn_round_trip(keel__conn *conn, keel__time took) {
   conn->round_trip = took;
 }
 
+/* One that was cut short would have taken longer: that it was slow until then is all that can be learned of it, and nothing when
+ * it is known to be slower. */
+static bool is_news(const keel__pool *pool, const keel__request *request, keel__time took) {
+  uint32_t known = 0;
+  (void)keel__estimates_find(&pool->estimates, request->text, &known);
+  return took > KEEL__SHARE_QUICK && took > known;
+}
+
 void keel__share_answered(keel__conn *conn, const keel__request *request, bool whole, keel__time now) {
   keel__time took = now - head_started(conn);
   if (request->sole) took = without_the_way(conn, took);
   conn->backlog -= request->cost;
   conn->last_answer = now;
   if (request->state == KEEL__REQ_CANCELLING) conn->given_up--;
-  /* One that was cut short would have taken longer: that it was slow until then is all that can be learned of it. */
-  bool tells = whole || took > KEEL__SHARE_QUICK;
-  if (tells && conn->pool->config.pipeline_depth > 1)
+  const keel__pool_config *config = &conn->pool->config;
+  if ((whole || is_news(conn->pool, request, took)) && (config->pipeline_depth > 1 || config->shed))
     keel__estimates_record(&conn->pool->estimates, request->text, took);
 }
 

@@ -33,7 +33,8 @@
  * and the other is unknown again, which costs it a connection of its own once. */
 typedef struct keel__estimate {
   uint32_t text;
-  float cost; /* moving average */
+  float cost;      /* moving average */
+  float deviation; /* of how far single ones are from it */
 } keel__estimate;
 
 typedef struct keel__estimates {
@@ -46,5 +47,7 @@ void keel__estimates_free(keel__estimates *estimates);
 void keel__estimates_record(keel__estimates *estimates, uint32_t text, keel__time took);
 /* True and the expected time when it is known. */
 bool keel__estimates_find(const keel__estimates *estimates, uint32_t text, uint32_t *cost);
+/* The same with a margin: what will do for nearly all of them. */
+bool keel__estimates_need(const keel__estimates *estimates, uint32_t text, keel__time *need);
 
 #endif

@@ -39,6 +39,7 @@ static bool hold_texts(keel__query *query, const keel_request *request) {
   if (query->statement == NULL) return false;
   query->has_nul = query->statement->has_nul;
   query->core.shares = query->statement->shares;
+  query->core.reads = query->statement->reads;
   query->core.begins = query->prelude != NULL;
   query->core.cannot_commit = request->lease != 0 && !query->statement->may_commit;
   return true;

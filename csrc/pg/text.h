@@ -20,11 +20,8 @@ struct keel_statement {
   const char *name;  /* chosen by the caller; NULL: none */
   size_t length;
   bool has_nul;
-  bool copies;     /* COPY, which a pipeline cannot carry */
-  bool shares;     /* one plain SELECT, INSERT, UPDATE ...: it changes nothing of the session it runs in */
-  bool may_commit; /* inside a transaction it may be what commits it; true when in doubt */
-  bool
-      may_commit_part; /* CALL, or a DO whose block commits or calls: may commit on the way to an error; true when in doubt */
+  /* What it does; see classify.h. */
+  bool copies, shares, may_commit, may_commit_part, commits, reads, writes;
   char text[]; /* NUL-terminated, then the name */
 };
 

@@ -6,6 +6,7 @@
 
 #define MS UINT64_C(1000)
 #define MOST_IN_BURST 12u
+#define MOST_IN_RUSH 40u
 
 typedef struct sim_request {
   keel__request request;
@@ -112,6 +113,7 @@ static void submit_on_lease(sim_world *world) {
 
 static void submit_lone(sim_world *world) {
   uint64_t count = sim_chance(world, 5) ? 1 + sim_below(world, MOST_IN_BURST) : 1;
+  if (sim_chance(world, world->mood.rush)) count = 1 + sim_below(world, MOST_IN_RUSH);
   for (; count > 0; count--)
     submit(world, sim_chance(world, world->mood.acquire) ? KEEL_ACQUIRE : KEEL_QUERY, 0);
 }
@@ -240,6 +242,7 @@ static uint64_t *counter_of(keel__counters *model, const keel__failure *failure)
 static void granted(sim_world *world, const sim_call *call, sim_conn *conn) {
   if (world->closing) sim_fail(world, "a closing pool lends c%u", conn->conn->id);
   sim_check_turn(world, call);
+  sim_note_taken(world, call);
   sim_check_clean(world, conn, "a lease");
   add_hold(world, conn, conn->conn->lease);
   conn->uses++;

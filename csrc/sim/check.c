@@ -27,6 +27,14 @@ void sim_check_turn(sim_world *world, const sim_call *call) {
     if (world->calls[i].waiting) sim_fail(world, "r%u is served before r%u", call->id, world->calls[i].id);
 }
 
+void sim_note_taken(sim_world *world, const sim_call *call) {
+  keel__time since = call->submitted > world->last_taken ? call->submitted : world->last_taken;
+  if (call->submitted >= world->now || call->sends > 0) return;
+  if (world->now - since > world->longest_gap) world->longest_gap = world->now - since;
+  world->last_taken = world->now;
+  world->taken++;
+}
+
 static void check_pipeline(sim_world *world, const sim_conn *conn, const keel__request *request) {
   unsigned id = conn->conn->id;
   if (conn->job_count >= world->config.pipeline_depth) sim_fail(world, "c%u has too many in flight", id);
@@ -96,6 +104,7 @@ void sim_check_moved(sim_world *world, const sim_conn *conn) {
   keel__time since = conn->last_heard > head->sent ? conn->last_heard : head->sent;
   if (conn->job_count < 2 || head->moved || world->now < since + KEEL__SHARE_STUCK)
     sim_fail(world, "r%u is cancelled for no reason", head->id);
+  sim_note_time(world, head);
   head->moved = true;
 }
 
@@ -231,6 +240,43 @@ static void check_lease_failure(sim_world *world, const sim_call *call, keel_cod
   if (!lost && call->lease == 0 && !world->lone_transaction) sim_fail(world, "r%u was no misuse", call->id);
 }
 
+/* No estimate is above three times the longest that was seen: the mean, and two deviations, none of which can be above it. */
+static keel__time most_needed(const sim_world *world, const sim_call *call) {
+  return 3 * world->longest[call->text] + 1;
+}
+
+/* Refused at the head of the queue before its time was over. */
+static void check_hopeless(sim_world *world, const sim_call *call) {
+  keel__time left = call->deadline - world->now;
+  world->shed++;
+  if (!world->config.shed || call->kind != KEEL_QUERY || call->lease || call->sends > 0)
+    sim_fail(world, "r%u times out too early", call->id);
+  if (world->pool->queue.count < 2) sim_fail(world, "r%u is not sent though nobody else waits", call->id);
+  if (left > (call->deadline - call->submitted) / 2)
+    sim_fail(world, "r%u is not sent and has most of its time left", call->id);
+  if (left >= most_needed(world, call) + 400 + KEEL__SHARE_BACKLOG)
+    sim_fail(world, "r%u is not sent and could have been done in time", call->id);
+}
+
+/* Refused when it came, by a queue that is not full. The mean of what was seen of the queue cannot be above the worst. */
+static void check_late(sim_world *world, const sim_call *call) {
+  const keel__pool *pool = world->pool;
+  keel__time most = pool->queue.count * world->longest_gap, left = call->deadline - world->now;
+  keel__time need = most_needed(world, call) < left / 2 ? most_needed(world, call) : left / 2;
+  keel__time end = call->deadline;
+  world->shed++;
+  if (call->kind == KEEL_QUERY && end != KEEL__NEVER) end -= need;
+  if (call->acquire_deadline < end) end = call->acquire_deadline;
+  if (!world->config.shed || end == KEEL__NEVER) sim_fail(world, "r%u is refused without a reason", call->id);
+  if (world->conn_count < world->config.max || pool->conns[KEEL__CONN_IDLE].count > 0)
+    sim_fail(world, "r%u is refused and there is room for a connection", call->id);
+  if (opened_count(world) < world->conn_count)
+    sim_fail(world, "r%u is refused and a connection is on its way", call->id);
+  if (pool->queue.count < 2) sim_fail(world, "r%u is refused and nobody waits before it", call->id);
+  if (world->taken < KEEL__OVERLOAD_LEAST) sim_fail(world, "r%u is refused by guesswork", call->id);
+  if (world->now + most < end) sim_fail(world, "r%u is refused and would have been in time", call->id);
+}
+
 static void check_code(sim_world *world, const sim_call *call, const keel__failure *failure) {
   switch (failure->code) {
     case KEEL_SERVER:
@@ -250,15 +296,15 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
         sim_fail(world, "r%u has waited less than it may", call->id);
       break;
     case KEEL_QUERY_TIMEOUT:
-      if (world->now < call->deadline) sim_fail(world, "r%u times out too early", call->id);
+      if (world->now < call->deadline) check_hopeless(world, call);
       break;
     case KEEL_ABORTED:
       if (world->aborting != call) sim_fail(world, "r%u is aborted by nobody", call->id);
       break;
     case KEEL_QUEUE_FULL:
-      if (call != world->submitting || world->config.max_waiting == 0 ||
-          world->pool->queue.count <= world->config.max_waiting)
-        sim_fail(world, "r%u is refused by a queue that is not full", call->id);
+      if (call != world->submitting) sim_fail(world, "r%u was let in and is refused", call->id);
+      if (world->config.max_waiting == 0 || world->pool->queue.count <= world->config.max_waiting)
+        check_late(world, call);
       break;
     case KEEL_POOL_CLOSED:
       check_pool_closed(world, call);

@@ -16,6 +16,12 @@ static keel__failure failure_of(sim_world *world, keel_code code, const char *sq
   return failure;
 }
 
+/* What somebody could know of how long a text takes. */
+void sim_note_time(sim_world *world, const sim_call *call) {
+  keel__time took = world->now - call->sent;
+  if (took > world->longest[call->text]) world->longest[call->text] = took;
+}
+
 /* ---- opening */
 
 void sim_server_open(void *io, keel__conn *keel) {
@@ -211,6 +217,7 @@ static void answer(sim_world *world, sim_conn *conn) {
   job.call->on_server = false;
   if (conn->cancel_for == job.call) conn->cancel_for = NULL;
   world->answered_texts[job.call->text] = true;
+  sim_note_time(world, job.call);
   if (!job.failed && job.call->what == SIM_DISCARD) keel__conn_forget_prepared(conn->conn);
   keel__conn_answered(conn->conn, job.failed ? &failure : NULL, job.status, world->now);
 }
@@ -229,6 +236,7 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
   sim_trace(world, "c%u <- r%u%s statement %u%s evict %u", keel->id, call->id, call->lease ? " (lease)" : "",
             request->plan.statement, request->plan.parse ? " parse" : "", request->plan.evict);
   sim_check_send(world, conn, request);
+  if (!call->lease) sim_note_taken(world, call);
   world->model.retried += call->sends > 0;
   world->retried += call->sends > 0;
   call->sends++;

@@ -127,6 +127,7 @@ typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
   unsigned cancel_lost, jump;
+  unsigned rush; /* more come at once than can be served */
   bool pooler, down;
 } sim_mood;
 
@@ -156,14 +157,18 @@ struct sim_world {
   sim_hold holds[SIM_MOST_HOLDS];
   uint32_t hold_count;
   bool answered_texts[SIM_TEXTS]; /* the pool has seen how long they take */
-  uint64_t gone_leases[16];       /* given back; kept to use them once more */
+  keel__time longest[SIM_TEXTS];  /* that one of them took, the way there and back included */
+  uint32_t taken;                 /* how many were taken from the queue after they had waited ... */
+  keel__time last_taken,
+      longest_gap;          /* ... and the longest time from one to the next while somebody waited */
+  uint64_t gone_leases[16]; /* given back; kept to use them once more */
   uint32_t gone_lease_count;
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
   uint64_t event_order;
-  const void *detail;                                      /* what the failure being reported carries */
-  keel__counters model;                                    /* what the pool's counters ought to be */
-  uint64_t pools, settled, retried, cancels, lost, grants; /* since the run began */
+  const void *detail;                                            /* what the failure being reported carries */
+  keel__counters model;                                          /* what the pool's counters ought to be */
+  uint64_t pools, settled, retried, cancels, lost, grants, shed; /* since the run began */
 };
 
 /* Prints seed, step and what is wrong, and ends the process. */
@@ -189,6 +194,7 @@ void sim_server_cancel(void *io, keel__conn *keel);
 void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
+void sim_note_time(sim_world *world, const sim_call *call);
 void sim_server_free(sim_world *world);
 
 /* ---- caller.c: those who use the pool */
@@ -206,6 +212,8 @@ void sim_check_open(sim_world *world);
 void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request);
 void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before);
 void sim_check_turn(sim_world *world, const sim_call *call);
+/* How fast the queue moves, as far as anybody can see from outside: just before it gives one away. */
+void sim_note_taken(sim_world *world, const sim_call *call);
 void sim_check_moved(sim_world *world, const sim_conn *conn);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);

@@ -144,10 +144,12 @@ static void choose_config(sim_world *world) {
       .hold_new = sim_chance(world, 20),
       .ask_password = sim_chance(world, 20),
       .single = sim_chance(world, 8),
+      .shed = sim_chance(world, 60),
   };
   if (config->single) {
     config->max = 1;
     config->max_uses = 0;
+    config->shed = false;
     config->idle_timeout = config->max_lifetime = KEEL__NEVER;
   }
   if (sim_chance(world, 40)) config->min = (uint32_t)sim_below(world, config->max + 1);
@@ -172,6 +174,7 @@ static void choose_mood(sim_world *world) {
       .deadline = rarely(world, 70, 60),
       .cancel_lost = rarely(world, 30, 40),
       .jump = rarely(world, 20, 3),
+      .rush = rarely(world, 20, 10),
       .pooler = sim_chance(world, 15),
       .down = sim_chance(world, 5),
   };
@@ -197,6 +200,9 @@ static void begin_life(sim_world *world) {
   world->hold_count = world->gone_lease_count = world->event_count = 0;
   memset(&world->model, 0, sizeof world->model);
   memset(world->answered_texts, 0, sizeof world->answered_texts);
+  memset(world->longest, 0, sizeof world->longest);
+  world->taken = 0;
+  world->last_taken = world->longest_gap = 0;
   const keel__pool_config *config = &world->config;
   sim_trace(world, "pool: min %u max %u depth %u cache %u%s%s%s%s", config->min, config->max,
             config->pipeline_depth, config->prepare_cache, config->hold_new ? " hold_new" : "",

@@ -351,6 +351,42 @@ const MUTANTS = [
     from: 'pool->config.pipeline_depth < 2 || pool->share_off ||',
     to: 'pool->config.pipeline_depth < 2 ||',
   },
+  {
+    name: 'a newcomer is refused while there is room for a connection',
+    file: 'core/overload.c',
+    from: 'if (overload->taken < KEEL__OVERLOAD_LEAST || !is_saturated(pool)) return false;',
+    to: 'if (overload->taken < KEEL__OVERLOAD_LEAST) return false;',
+  },
+  {
+    name: 'a newcomer is refused by a guess',
+    file: 'core/overload.c',
+    from: 'if (overload->taken < KEEL__OVERLOAD_LEAST || !is_saturated(pool)) return false;',
+    to: 'if (overload->taken == 0 || !is_saturated(pool)) return false;',
+  },
+  {
+    name: 'time in which nobody waited counts as the queue being slow',
+    file: 'core/overload.c',
+    from: 'keel__time since = overload->last > request->submitted ? overload->last : request->submitted;',
+    to: 'keel__time since = overload->last;',
+  },
+  {
+    name: 'what was sent before is refused for want of time',
+    file: 'core/overload.c',
+    from: 'if (request->kind != KEEL_QUERY || request->attempts > 0) return false;',
+    to: 'if (request->kind != KEEL_QUERY) return false;',
+  },
+  {
+    name: 'an estimate that is too high shuts a text out',
+    file: 'core/overload.c',
+    from: 'if (left > (request->deadline - request->submitted) / 2) return false;',
+    to: '',
+  },
+  {
+    name: 'what nobody else waits for is not even tried',
+    file: 'core/overload.c',
+    from: 'if (pool->queue.count < 2 || !pool->config.shed || request->deadline == KEEL__NEVER) return false;',
+    to: 'if (!pool->config.shed || request->deadline == KEEL__NEVER) return false;',
+  },
 ];
 
 module.exports = { MUTANTS };
