@@ -43,7 +43,7 @@ static options parse(int argc, char **argv) {
 }
 
 typedef struct sums {
-  uint64_t steps, pools, settled, grants, retried, cancels, lost;
+  uint64_t steps, pools, settled, grants, retried, cancels, lost, breakers;
 } sums;
 
 static void add(sums *sum, const sim_world *world) {
@@ -54,6 +54,7 @@ static void add(sums *sum, const sim_world *world) {
   sum->retried += world->retried;
   sum->cancels += world->cancels;
   sum->lost += world->lost;
+  sum->breakers += world->breakers;
 }
 
 int main(int argc, char **argv) {
@@ -69,10 +70,10 @@ int main(int argc, char **argv) {
     add(&sum, world);
   }
   printf("%" PRIu64 " steps over %" PRIu64 " seeds (%" PRIu64 " pools, %" PRIu64 " requests, %" PRIu64
-         " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64
-         " connections lost): no invariant broken, %.1f s\n",
+         " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64 " connections lost, %" PRIu64
+         " breakers opened): no invariant broken, %.1f s\n",
          sum.steps, options.seeds, sum.pools, sum.settled, sum.grants, sum.retried, sum.cancels, sum.lost,
-         (double)(clock() - begun) / CLOCKS_PER_SEC);
+         sum.breakers, (double)(clock() - begun) / CLOCKS_PER_SEC);
   free(world);
   return 0;
 }

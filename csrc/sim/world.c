@@ -23,6 +23,9 @@ static const keel__ops ops = {
     .opened = sim_caller_opened,
     .gone = sim_caller_gone,
     .pool_closed = sim_caller_pool_closed,
+    .keep = sim_keep,
+    .drop = sim_drop,
+    .breaker = sim_breaker_changed,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -150,6 +153,7 @@ static void choose_config(sim_world *world) {
     config->max_uses = 0;
     config->idle_timeout = config->max_lifetime = KEEL__NEVER;
   }
+  sim_breaker_choose(world);
   if (sim_chance(world, 40)) config->min = (uint32_t)sim_below(world, config->max + 1);
 }
 
@@ -196,6 +200,7 @@ static void begin_life(sim_world *world) {
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
   world->hold_count = world->gone_lease_count = world->event_count = 0;
   memset(&world->model, 0, sizeof world->model);
+  sim_breaker_begin(world);
   memset(world->answered_texts, 0, sizeof world->answered_texts);
   const keel__pool_config *config = &world->config;
   sim_trace(world, "pool: min %u max %u depth %u cache %u%s%s%s%s", config->min, config->max,
@@ -211,6 +216,7 @@ static void end_life(sim_world *world) {
   keel__pool_destroy(world->pool);
   sim_server_free(world);
   sim_check_end(world);
+  if (world->kept != 0) sim_fail(world, "%ld details of failures are kept for ever", world->kept);
   if (memory.alive != 0) sim_fail(world, "%ld blocks of memory are left when the pool is gone", memory.alive);
   free(world->pool);
   world->pool = NULL;
