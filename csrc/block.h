@@ -65,8 +65,9 @@ enum keel__block_offsets {
  * words 12-13 f64 ms from sending to the last byte. */
 
 /* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE: word 8 keel_code (KEEL_OK: closed by us, or a notice), word 9
- * keel_outcome, word 10 attempts, word 11 transaction status, word 12 number of fields, word 13 bytes of all texts; then two
- * words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
+ * keel_outcome, word 10 attempts, word 11 transaction status, word 12 number of fields, word 13 bytes of all texts,
+ * word 14 keel_code of the failure that opened the breaker, whose fields these are then, word 15 ms until the next probe (both
+ * 0 but with KEEL_BREAKER_OPEN); then two words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
  * (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
 enum keel__block_error {
   KEEL__E_CODE = 8,
@@ -75,7 +76,9 @@ enum keel__block_error {
   KEEL__E_STATUS = 11,
   KEEL__E_FIELDS = 12,
   KEEL__E_TEXT_BYTES = 13,
-  KEEL__E_BODY = 14,
+  KEEL__E_CAUSE = 14,
+  KEEL__E_RETRY_AFTER = 15,
+  KEEL__E_BODY = 16,
 };
 
 /* KEEL_EV_LEASED, KEEL_EV_OPENED: word 8 backend pid, word 9 server version (150018), word 10 port, word 11 bytes of the
@@ -84,6 +87,15 @@ enum keel__block_error {
 
 /* KEEL_EV_NOTIFICATION: word 8 backend pid, word 9 bytes of channel, word 10 bytes of payload, word 11 reserved; then both,
  * each NUL-terminated. KEEL_EV_PARAMETER: word 8 bytes of name, word 9 bytes of value; then both, each NUL-terminated. */
+
+/* KEEL_EV_BREAKER: word 8 keel_breaker_state before, word 9 after, word 10 bytes of the reason, word 11 reserved; then the
+ * reason, NUL-terminated. */
+enum keel__block_breaker {
+  KEEL__K_FROM = 8,
+  KEEL__K_TO = 9,
+  KEEL__K_REASON_BYTES = 10,
+  KEEL__K_REASON = 12,
+};
 
 /* KEEL_EV_PASSWORD, KEEL_EV_POOL_CLOSED: no body. KEEL_EV_COPY: word 8: 0 in, 1 out, 2 both. */
 

@@ -31,6 +31,7 @@ typedef enum keel__mail_kind {
   KEEL__MAIL_PASSWORD,
   KEEL__MAIL_FREE,
   KEEL__MAIL_STOP,
+  KEEL__MAIL_BREAKER,
 } keel__mail_kind;
 
 typedef struct keel__mail {
@@ -51,6 +52,7 @@ typedef struct keel__mail {
       int force;
     } close;
     int on;
+    keel_breaker_action action;
     struct {
       uint32_t connection;
       char *password, *failure; /* owned */

@@ -114,3 +114,25 @@ const char *keel_error_field(const keel_event *event, char letter) {
   }
   return "";
 }
+
+keel_code keel_error_cause(const keel_event *event) {
+  return is(event, KEEL_EV_ERROR) ? (keel_code)event->words[KEEL__E_CAUSE] : KEEL_OK;
+}
+
+int64_t keel_error_retry_after(const keel_event *event) {
+  return is(event, KEEL_EV_ERROR) ? event->words[KEEL__E_RETRY_AFTER] : 0;
+}
+
+/* ---------------------------------------------------------------- the breaker */
+
+keel_breaker_state keel_breaker_from(const keel_event *event) {
+  return is(event, KEEL_EV_BREAKER) ? (keel_breaker_state)event->words[KEEL__K_FROM] : KEEL_BREAKER_IS_CLOSED;
+}
+
+keel_breaker_state keel_breaker_to(const keel_event *event) {
+  return is(event, KEEL_EV_BREAKER) ? (keel_breaker_state)event->words[KEEL__K_TO] : KEEL_BREAKER_IS_CLOSED;
+}
+
+const char *keel_breaker_reason(const keel_event *event) {
+  return is(event, KEEL_EV_BREAKER) ? (const char *)(event->words + KEEL__K_REASON) : "";
+}

@@ -18,6 +18,13 @@ static const keel_pool_options DEFAULTS = {
     .pipeline_depth = 64,
     .announce = 1,
     .shed = 1,
+    .breaker_failure_threshold = 5,
+    .breaker_reset_timeout_ms = 30000,
+    .breaker_slow_call_ms = 60000,
+    .breaker_window_size = 100,
+    .breaker_minimum_calls = 100,
+    .breaker_probes = 1,
+    .breaker_probe_timeout_ms = 5000,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {
@@ -199,6 +206,10 @@ void keel_pool_hold_new(keel_pool *pool, int on) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_HOLD_NEW, .of.on = on});
 }
 
+void keel_pool_breaker(keel_pool *pool, keel_breaker_action action) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_BREAKER, .of.action = action});
+}
+
 void keel_abort(keel_pool *pool, uint64_t tag) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_ABORT, .of.tag = tag});
 }
@@ -276,6 +287,12 @@ static void act_hold_new(keel_pool *pool, int on) {
   keel__state_unlock(pool->engine);
 }
 
+static void act_breaker(keel_pool *pool, keel_breaker_action action) {
+  keel__state_lock(pool->engine);
+  keel__pool_breaker(&pool->core, action, keel__now());
+  keel__state_unlock(pool->engine);
+}
+
 static void act_password(keel_pool *pool, const keel__mail *mail) {
   keel__list *asking = &pool->core.conns[KEEL__CONN_ASKING];
   for (keel__link *link = keel__list_first(asking); link != NULL; link = keel__list_next(asking, link)) {
@@ -322,6 +339,9 @@ void keel__handle_act(const keel__mail *mail) {
       break;
     case KEEL__MAIL_PASSWORD:
       act_password(pool, mail);
+      break;
+    case KEEL__MAIL_BREAKER:
+      act_breaker(pool, mail->of.action);
       break;
     case KEEL__MAIL_FREE:
       act_free(pool);

@@ -91,7 +91,8 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
   char message[160];
   const keel__detail *detail = failure->detail;
   if (detail == NULL) {
-    describe(pool, request, failure->code, message, sizeof message);
+    describe(pool, request, failure->cause != KEEL_OK ? failure->cause : failure->code, message,
+             sizeof message);
     keel__detail_clear(&own);
     keel__detail_add(&own, 'M', message);
     detail = &own;
@@ -101,6 +102,8 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
       .outcome = failure->outcome,
       .attempts = request->attempts,
       .status = 'I',
+      .cause = failure->cause,
+      .retry_after_ms = failure->retry_after_ms,
   };
   if (request->conn != NULL) report.status = request->conn->status;
   keel_event *event = keel__event_report(KEEL_EV_ERROR, &report, detail);
@@ -169,6 +172,26 @@ static void op_pool_closed(void *io, keel__pool *core) {
   ((keel_pool *)io)->closed = true;
 }
 
+/* ---------------------------------------------------------------- what outlives a call */
+
+static void *op_keep(void *io, const void *detail) {
+  (void)io;
+  return detail == NULL ? NULL : keel__detail_copy(detail);
+}
+
+static void op_drop(void *io, void *kept) {
+  (void)io;
+  keel__free(kept);
+}
+
+static void op_breaker(void *io, keel_breaker_state from, keel_breaker_state to, const char *reason) {
+  keel_pool *pool = io;
+  keel_event *event = keel__event_breaker(from, to, reason);
+  if (event == NULL) return;
+  keel__event_set_origin(event, pool->id, 0, 0);
+  add(pool, event);
+}
+
 const keel__ops keel__engine_ops = {
     .open = op_open,
     .send = op_send,
@@ -180,4 +203,7 @@ const keel__ops keel__engine_ops = {
     .opened = op_opened,
     .gone = op_gone,
     .pool_closed = op_pool_closed,
+    .keep = op_keep,
+    .drop = op_drop,
+    .breaker = op_breaker,
 };

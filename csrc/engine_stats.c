@@ -28,6 +28,22 @@ static void copy_counters(const keel__pool *pool, keel_pool_stats *stats) {
   stats->resets = (double)counters->resets;
 }
 
+/* The engine's clock counts from somewhere. */
+static double since_1970(keel__time at) {
+  uv_timeval64_t now;
+  if (at == KEEL__NEVER || uv_gettimeofday(&now) != 0) return 0;
+  double ago = (double)(keel__now() - at) / 1000;
+  return (double)now.tv_sec * 1000 + (double)now.tv_usec / 1000 - ago;
+}
+
+static void copy_breaker(const keel__breaker *breaker, keel_pool_stats *stats) {
+  stats->breaker_state = breaker->state;
+  stats->breaker_failures = breaker->failures;
+  stats->breaker_opened = (double)breaker->opened;
+  stats->breaker_rejected = (double)breaker->rejected;
+  stats->breaker_last_failure = since_1970(breaker->last_failure);
+}
+
 static void copy_gauges(const keel__pool *pool, keel_pool_stats *stats) {
   stats->state = (int)pool->state;
   stats->total = pool->conn_total;
@@ -59,6 +75,7 @@ void keel_pool_stats_read(keel_pool *pool, keel_pool_stats *stats) {
   keel__state_lock(pool->engine);
   copy_counters(&pool->core, &all);
   copy_gauges(&pool->core, &all);
+  copy_breaker(&pool->core.breaker, &all);
   keel__state_unlock(pool->engine);
   /* Quantiles cost a walk through the histograms; who asks for counters and gauges often need not pay for them. */
   if (size > offsetof(keel_pool_stats, latency_total)) copy_latency(pool, &all);

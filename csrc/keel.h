@@ -157,6 +157,25 @@ typedef struct keel_pool_options {
   /* 1 (default): when more comes than can be served, what could not be served before its deadline or within
    * acquire_timeout_ms is refused when it comes (KEEL_QUEUE_FULL), or not sent any more (KEEL_QUERY_TIMEOUT, KEEL_NOT_SENT). */
   int shed;
+
+  /* The circuit breaker: when the server is known to be down, requests that would need another connection are refused at
+   * once (KEEL_BREAKER_OPEN) instead of being tried. What counts as a failure is the server's: connecting fails (but not
+   * for what a server that lives answers to it, such as 53300 or 28P01), the link dies under a statement, a cancel or a
+   * rollback is not answered in time. Errors of statements, deadlines and aborts never count. While it is open the engine
+   * itself tries to connect, at growing intervals of at most a second; that this succeeds closes it. */
+  int breaker;                        /* 1: on; default 0. A `single` pool has none */
+  uint32_t breaker_failure_threshold; /* failures in a row that open it; default 5 */
+  int64_t breaker_reset_timeout_ms;   /* the longest that an open one goes without a probe; default 30000 */
+  /* Besides it opens when, of the last calls, this share in percent has failed or was slow; 0 (default): off. Calls are
+   * answered statements and attempts to connect. */
+  double breaker_failure_rate, breaker_slow_rate;
+  int64_t breaker_slow_call_ms; /* what takes longer is slow; default 60000 */
+  int breaker_by_time; /* 1: the last calls are those of the last seconds; 0 (default): so many calls */
+  uint32_t breaker_window_size;   /* so many calls, or seconds; default 100, at most 100000 */
+  uint32_t breaker_minimum_calls; /* with fewer in the window no rate counts; default 100 */
+  uint32_t breaker_probes;        /* so many that succeed one after the other close it; default 1 */
+  int64_t
+      breaker_probe_timeout_ms; /* what a probe may take, if connect_timeout_ms is not shorter; 5000 is default and 0 */
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);
@@ -181,6 +200,17 @@ KEEL_API void keel_pool_free(keel_pool *pool);
 
 /* 1: from now on new connections are lent to the owner first (hold_new). Any thread. */
 KEEL_API void keel_pool_hold_new(keel_pool *pool, int on);
+
+/* By hand, whether or not the pool has a breaker of its own (a `single` one has none): forced open it refuses all that would
+ * need another connection and makes no probes until it is closed; closed, what it has counted is forgotten. Any thread. */
+typedef enum keel_breaker_action { KEEL_BREAKER_FORCE_OPEN = 1, KEEL_BREAKER_CLOSE = 2 } keel_breaker_action;
+KEEL_API void keel_pool_breaker(keel_pool *pool, keel_breaker_action action);
+
+typedef enum keel_breaker_state {
+  KEEL_BREAKER_IS_CLOSED = 0,    /* requests are tried */
+  KEEL_BREAKER_IS_OPEN = 1,      /* they are refused */
+  KEEL_BREAKER_IS_HALF_OPEN = 2, /* they are refused, and the engine tries to connect */
+} keel_breaker_state;
 
 /* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */
 KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password,
@@ -272,6 +302,7 @@ typedef enum keel_event_kind {
   KEEL_EV_PASSWORD = 12,    /* answer with keel_pool_password */
   KEEL_EV_POOL_CLOSED = 13, /* last event of a pool */
   KEEL_EV_COPY = 14,        /* COPY: FROM STDIN is made to fail (57014), the data of TO STDOUT is dropped */
+  KEEL_EV_BREAKER = 15,     /* the circuit breaker has changed its state */
 } keel_event_kind;
 
 /* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
@@ -315,6 +346,15 @@ KEEL_API keel_code keel_error_code(const keel_event *event);
 KEEL_API keel_outcome keel_error_outcome(const keel_event *event);
 KEEL_API uint32_t keel_error_attempts(const keel_event *event);
 KEEL_API const char *keel_error_field(const keel_event *event, char letter);
+/* With KEEL_BREAKER_OPEN the fields are those of the failure that opened the breaker, and this is its code (KEEL_OK: there
+ * was none; it was slow, or forced open) and how many ms later the next attempt to connect begins or, where one is under way,
+ * ends at the latest (0: not before it is closed by hand). */
+KEEL_API keel_code keel_error_cause(const keel_event *event);
+KEEL_API int64_t keel_error_retry_after(const keel_event *event);
+/* KEEL_EV_BREAKER: "5 failures in a row", "the probe succeeded", "forced open" ...; "" for other events. */
+KEEL_API keel_breaker_state keel_breaker_from(const keel_event *event);
+KEEL_API keel_breaker_state keel_breaker_to(const keel_event *event);
+KEEL_API const char *keel_breaker_reason(const keel_event *event);
 
 /* The event as one block of memory, for those who carry it to another language: see block.h of the sources for the
  * layout, which belongs to this version alone. */
@@ -334,6 +374,9 @@ typedef struct keel_pool_stats {
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;
   double created, closed, connect_failed, resets;
+  /* The breaker: keel_breaker_state, failures in a row, how often it has opened, requests it has refused, when the last
+   * failure was that counted (ms since 1970; 0: never). */
+  double breaker_state, breaker_failures, breaker_opened, breaker_rejected, breaker_last_failure;
   keel_summary latency_total, latency_queue, latency_server, latency_delivery;
 } keel_pool_stats;
 

@@ -24,6 +24,7 @@ const KIND = {
   PASSWORD: 12,
   POOL_CLOSED: 13,
   COPY: 14,
+  BREAKER: 15,
 };
 
 /* Header of every event. */
@@ -35,11 +36,15 @@ const BODY = 8;
 const FIELD_WORDS = 8;
 const FIELDS_BODY = BODY + 2;
 const ROWS_ENDS = 12;
-const ERROR_BODY = 14;
+const ERROR_BODY = 16;
 const LINK_WORDS = 6;
 
 /* keel_outcome */
 const OUTCOMES = [undefined, 'not-sent', 'rolled-back', 'unknown'];
+/* keel_breaker_state */
+const BREAKER_STATES = ['CLOSED', 'OPEN', 'HALF_OPEN'];
+/* keel_code's KEEL_OK */
+const NO_CAUSE = 0;
 const OFFSETS_ASCII = 0;
 const OFFSETS_BYTES = 2;
 
@@ -218,6 +223,20 @@ class EventReader {
       status: statusOf(words[body + 3]),
       connId: words[at + CONNECTION],
       fields: this.messageFields(at),
+      // Of KEEL_BREAKER_OPEN: the failure that opened it, whose the fields are then.
+      cause: words[body + 6] === NO_CAUSE ? undefined : codes[words[body + 6]],
+      retryAfter: words[body + 7],
+    };
+  }
+
+  breaker(at) {
+    const { words } = this;
+    const body = at + BODY;
+    const reason = 4 * (body + 4);
+    return {
+      from: BREAKER_STATES[words[body]],
+      to: BREAKER_STATES[words[body + 1]],
+      reason: this.bytes.toString('utf8', reason, reason + words[body + 2]),
     };
   }
 
@@ -288,4 +307,4 @@ class EventReader {
   }
 }
 
-module.exports = { KIND, Field, RowBlock, EventReader, Interned, makeRowBuilder };
+module.exports = { BREAKER_STATES, KIND, Field, RowBlock, EventReader, Interned, makeRowBuilder };

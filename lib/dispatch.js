@@ -164,6 +164,8 @@ class Dispatcher {
         return pool.handlers.parameter?.(connId, ...reader.parameter(at));
       case KIND.PASSWORD:
         return pool.handlers.password?.(connId);
+      case KIND.BREAKER:
+        return pool.handlers.breaker?.(reader.breaker(at));
       case KIND.POOL_CLOSED:
         return pool.ended();
       default:

@@ -43,6 +43,17 @@ const { Submission } = require('./submission');
  * @property {boolean} [announce]
  * @property {boolean} [single]
  * @property {boolean} [shed]
+ * @property {boolean} [breaker]
+ * @property {number} [breakerFailureThreshold]
+ * @property {number} [breakerResetTimeout]
+ * @property {number} [breakerFailureRate] percent; 0: off
+ * @property {number} [breakerSlowRate] percent; 0: off
+ * @property {number} [breakerSlowCall] ms
+ * @property {boolean} [breakerByTime]
+ * @property {number} [breakerWindowSize] calls, or seconds when breakerByTime
+ * @property {number} [breakerMinimumCalls]
+ * @property {number} [breakerProbes]
+ * @property {number} [breakerProbeTimeout] ms
  */
 
 /**
@@ -72,6 +83,8 @@ const { Submission } = require('./submission');
  * @property {'I' | 'T' | 'E' | undefined} status transaction status of the connection
  * @property {number} connId 0: none
  * @property {MessageFields} fields
+ * @property {string} [cause] of KEEL_BREAKER_OPEN: the code of the failure that opened the breaker, whose the fields are
+ * @property {number} [retryAfter] of KEEL_BREAKER_OPEN: ms; 0: not before it is closed by hand
  */
 
 /**
@@ -83,6 +96,7 @@ const { Submission } = require('./submission');
  * @property {(info: {connId: number, processId: number, channel: string, payload: string}) => void} [notification]
  * @property {(connId: number, name: string, value: string) => void} [parameter]
  * @property {(connId: number) => void} [password] answer with EnginePool.password()
+ * @property {(change: {from: string, to: string, reason: string}) => void} [breaker] of 'CLOSED', 'OPEN', 'HALF_OPEN'
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -133,6 +147,9 @@ const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;
 const FLAG_PACED = 0x40;
 
+/** keel.h's keel_breaker_action. */
+const BREAKER_ACTIONS = Object.freeze({ FORCE_OPEN: 1, CLOSE: 2 });
+
 const DRAIN_TIMEOUT_OF_POOL = -1;
 /** No request has it: abort() of it does nothing. */
 const NO_TAG = 0;
@@ -152,6 +169,15 @@ const OPTIONS_IN_C = {
   cancel_timeout_ms: 'cancelTimeout',
   drain_timeout_ms: 'drainTimeout',
   pipeline_depth: 'pipelineDepth',
+  breaker_failure_threshold: 'circuitBreaker.failureThreshold',
+  breaker_reset_timeout_ms: 'circuitBreaker.resetTimeout',
+  breaker_failure_rate: 'circuitBreaker.failureRateThreshold',
+  breaker_slow_rate: 'circuitBreaker.slowCallRateThreshold',
+  breaker_slow_call_ms: 'circuitBreaker.slowCallDurationThreshold',
+  breaker_window_size: 'circuitBreaker.slidingWindowSize',
+  breaker_minimum_calls: 'circuitBreaker.minimumNumberOfCalls',
+  breaker_probes: 'circuitBreaker.permittedNumberOfCallsInHalfOpenState',
+  breaker_probe_timeout_ms: 'circuitBreaker.maxWaitDurationInHalfOpenState',
 };
 
 /** keel_pool_stats in its order; each latency is a summary of eight figures. */
@@ -170,6 +196,7 @@ const COUNTS = [
   ],
   ...['total', 'idle', 'active', 'connecting', 'waiting', 'min', 'max'],
   ...['created', 'closed', 'connectFailed', 'resets'],
+  ...['breakerState', 'breakerFailures', 'breakerOpened', 'breakerRejected', 'breakerLastFailure'],
 ];
 const LATENCIES = ['latencyTotal', 'latencyQueue', 'latencyServer', 'latencyDelivery'];
 const SUMMARY = ['count', 'min', 'max', 'mean', 'p50', 'p90', 'p99', 'p999'];
@@ -344,6 +371,11 @@ class EnginePool {
     if (!this.#closed) this.#engine.submission.holdNew(this.id, on);
   }
 
+  /** By hand; see keel_pool_breaker. @param {number} action of BREAKER_ACTIONS */
+  breaker(action) {
+    if (!this.#closed) this.#engine.submission.breaker(this.id, action);
+  }
+
   /** Answers handlers.password: a string, or null and what is to be said of the failed connection. */
   password(connId, password, failureMessage) {
     if (!this.#closed) this.#engine.submission.password(this.id, connId, password, failureMessage);
@@ -465,4 +497,4 @@ function libpqVersion() {
   return loadBinding().libpqVersion();
 }
 
-module.exports = { openPool, libpqVersion, QUERY_FLAGS };
+module.exports = { openPool, libpqVersion, BREAKER_ACTIONS, QUERY_FLAGS };

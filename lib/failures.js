@@ -22,6 +22,8 @@ const TEXTS = {
   [CODES.CONNECT_FAILED]: 'no connection could be opened',
 };
 
+const CONNECTING = new Set([CODES.CONNECT_FAILED, CODES.CONNECT_TIMEOUT]);
+
 const isServerError = (fields) => fields.C !== undefined && fields.S !== undefined;
 
 function socketPath(message) {
@@ -93,6 +95,26 @@ function lost(info, where) {
   return new KeelError(info.code, TEXTS[info.code], { ...fateOf(info, where), cause });
 }
 
+/** The failure that opened the breaker, as whoever met it was told; undefined: it was no failure that did. */
+function breakerCause({ cause: code, fields }, where) {
+  if (code === undefined) return undefined;
+  const fate = CONNECTING.has(code)
+    ? { outcome: 'not-sent', attempts: 0 }
+    : { outcome: 'unknown', attempts: 1 };
+  return errorOf({ code, fields, ...fate }, where);
+}
+
+function refusedByBreaker(info, where) {
+  const cause = breakerCause(info, where);
+  const retryAfter = info.retryAfter || undefined;
+  const because = cause === undefined ? '' : `: ${cause.message}`;
+  const message =
+    retryAfter === undefined
+      ? `The circuit breaker of ${where.node} was opened by hand`
+      : `The circuit breaker of ${where.node} is open${because}`;
+  return new KeelError(info.code, message, { ...fateOf(info, where), cause, retryAfter });
+}
+
 /**
  * @param {import('./engine').Failure} info
  * @param {{ host?: string, port?: number, node?: string }} where
@@ -100,6 +122,7 @@ function lost(info, where) {
 function errorOf(info, where) {
   const { code, fields } = info;
   if (code === CODES.CONNECT_FAILED) return connectFailure(info, where);
+  if (code === CODES.BREAKER_OPEN) return refusedByBreaker(info, where);
   // A server that kills a connection says so before it goes; the link's death is what follows.
   if (isServerError(fields)) return DatabaseError.fromFields(fields, fateOf(info, where));
   if (code === CODES.CONNECTION_LOST) return lost(info, where);

@@ -1,14 +1,29 @@
 'use strict';
 
 /*
- * A pool's figures in the contract's shape. There is one node as long as there are no replicas; its breaker is always
- * closed, its lag unknown, and no slow queries are kept.
+ * A pool's figures in the contract's shape. There is one node as long as there are no replicas; its lag is unknown, and no
+ * slow queries are kept.
  */
+
+const { BREAKER_STATES } = require('./decode');
 
 const CHECK_TIMEOUT_MS = 5000;
 const STATES = ['open', 'draining', 'closed'];
 
 const pick = (stats, names) => Object.fromEntries(names.map((name) => [name, stats[name]]));
+
+const breakerStateOf = (stats) => BREAKER_STATES[stats.breakerState];
+
+function breakerMetrics(stats) {
+  const { breakerLastFailure } = stats;
+  return {
+    state: breakerStateOf(stats),
+    failures: stats.breakerFailures,
+    opened: stats.breakerOpened,
+    rejected: stats.breakerRejected,
+    lastFailureTime: breakerLastFailure === 0 ? null : Math.round(breakerLastFailure),
+  };
+}
 
 function nodeMetrics(pool, stats) {
   const { host, port, node } = pool._where;
@@ -21,7 +36,7 @@ function nodeMetrics(pool, stats) {
     port,
     healthy: check === null ? true : check.healthy,
     lastCheck: check === null ? null : check.at,
-    breaker: { state: 'CLOSED', failures: 0, opened: 0, rejected: 0, lastFailureTime: null },
+    breaker: breakerMetrics(stats),
     connections: {
       ...pick(stats, ['total', 'idle', 'active', 'connecting', 'waiting', 'min', 'max', 'created', 'closed']),
       failed: connectFailed,
@@ -79,4 +94,4 @@ async function checkHealth(pool) {
   return { healthy, state: STATES[pool._engine.stats().state], nodes: [node] };
 }
 
-module.exports = { checkHealth, metricsOf };
+module.exports = { breakerStateOf, checkHealth, metricsOf };

@@ -12,6 +12,7 @@ const MAX_MS = 2 ** 31 - 1;
 const MAX_COUNT = 2 ** 31 - 1;
 const MAX_CONNECTIONS = 262_143; // PostgreSQL's own limit
 const MAX_PORT = 65_535;
+const MAX_WINDOW = 100_000; // the engine's: calls or seconds that a breaker remembers
 
 const isWhole = (value, low, high) => Number.isInteger(value) && value >= low && value <= high;
 
@@ -125,7 +126,7 @@ const BREAKER_RULES = {
   failureThreshold: integer(1, MAX_COUNT),
   resetTimeout: integer(1, MAX_MS, 'milliseconds'),
   slidingWindowType: oneOf('COUNT_BASED', 'TIME_BASED'),
-  slidingWindowSize: integer(1, MAX_COUNT),
+  slidingWindowSize: integer(1, MAX_WINDOW),
   minimumNumberOfCalls: integer(1, MAX_COUNT),
   failureRateThreshold: percent,
   slowCallRateThreshold: percent,
@@ -341,6 +342,32 @@ function afterConnecting({ connectTimeout: limitMs }) {
   return limitMs === 0 ? 0 : Math.min(limitMs + 10, MAX_MS);
 }
 
+const RESILIENCE4J_OPEN_MS = 60_000;
+
+const numberOrNone = (value) => (value == null ? undefined : Number(value));
+
+/** What is not given keeps the engine's default, which is resilience4j's where the name is. */
+function breakerEngineOptions({ circuitBreaker: given }) {
+  if (!given) return {};
+  const watchesRates = given.failureRateThreshold != null || given.slowCallRateThreshold != null;
+  const reset = watchesRates
+    ? (given.waitDurationInOpenState ?? given.resetTimeout ?? RESILIENCE4J_OPEN_MS)
+    : given.resetTimeout;
+  return {
+    breaker: true,
+    breakerFailureThreshold: numberOrNone(given.failureThreshold),
+    breakerResetTimeout: numberOrNone(reset),
+    breakerFailureRate: numberOrNone(given.failureRateThreshold),
+    breakerSlowRate: numberOrNone(given.slowCallRateThreshold),
+    breakerSlowCall: numberOrNone(given.slowCallDurationThreshold),
+    breakerByTime: given.slidingWindowType === 'TIME_BASED',
+    breakerWindowSize: numberOrNone(given.slidingWindowSize),
+    breakerMinimumCalls: numberOrNone(given.minimumNumberOfCalls),
+    breakerProbes: numberOrNone(given.permittedNumberOfCallsInHalfOpenState),
+    breakerProbeTimeout: numberOrNone(given.maxWaitDurationInHalfOpenState),
+  };
+}
+
 /** @param {object} options a Pool's, after its defaults */
 function poolEngineOptions(parameters, options) {
   const common = engineOptions(parameters);
@@ -359,6 +386,7 @@ function poolEngineOptions(parameters, options) {
     maxLifetime: Math.ceil(milli(options.maxLifetimeSeconds) * 1000),
     lifetimeJitter: milli(options.maxLifetimeJitter),
     drainTimeout: milli(options.drainTimeout),
+    ...breakerEngineOptions(options),
   };
 }
 

@@ -30,6 +30,7 @@ class PoolClients {
       notification: (info) => linkOf(info.connId)?.notification(info),
       parameter: (connId, name, value) => linkOf(connId)?.parameter(name, value),
       password: (connId) => this.pool._passwords.answer(this.pool._engine, connId),
+      breaker: (change) => emitSafely(this.pool, 'breaker', { node: this.pool._where.node, ...change }),
       poolClosed: () => this.pool._closed(),
     };
   }

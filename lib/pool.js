@@ -4,10 +4,10 @@ const { EventEmitter } = require('events');
 const { captureSite, rejectForCaller } = require('./caller');
 const Client = require('./client');
 const ConnectionParameters = require('./connection-parameters');
-const { openPool } = require('./engine');
+const { BREAKER_ACTIONS, openPool } = require('./engine');
 const { CODES, KeelError } = require('./errors');
 const { poolErrorOf } = require('./failures');
-const { checkHealth, metricsOf } = require('./metrics');
+const { breakerStateOf, checkHealth, metricsOf } = require('./metrics');
 const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
 const { PoolClients } = require('./pool-clients');
@@ -299,6 +299,26 @@ class Pool extends EventEmitter {
   /** Asks the server now. Never rejects. */
   health() {
     return checkHealth(this);
+  }
+
+  /**
+   * The circuit breaker of a node, by hand.
+   * @param {string} [node] its name, as in metrics(); there is one
+   */
+  breaker(node = this._where.node) {
+    if (node !== this._where.node) {
+      throw new KeelError(CODES.MISUSE, `There is no node ${node}; there is ${this._where.node}`);
+    }
+    const engine = this._engine;
+    const close = () => engine.breaker(BREAKER_ACTIONS.CLOSE);
+    return {
+      open: () => engine.breaker(BREAKER_ACTIONS.FORCE_OPEN),
+      close,
+      reset: close,
+      get state() {
+        return breakerStateOf(engine.counts());
+      },
+    };
   }
 
   /* ---------------------------------------------------------------- listeners decide what is worth doing */

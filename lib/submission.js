@@ -24,6 +24,7 @@ const OP = {
   CLOSE: 7, // timeout, force
   DEFINE: 8, // slot, length of text, of name (-1: none): what the slot holds from here on; of no pool
   ACKNOWLEDGE: 9, // tag (2), bytes
+  BREAKER: 10, // keel_breaker_action
 };
 const QUERY_WORDS = 11;
 const MAX_FIXED_WORDS = QUERY_WORDS;
@@ -133,6 +134,10 @@ class Submission {
 
   holdNew(poolId, on) {
     this.#fixed(OP.HOLD_NEW, poolId, on ? 1 : 0, 0, 0);
+  }
+
+  breaker(poolId, action) {
+    this.#fixed(OP.BREAKER, poolId, action, 0, 0);
   }
 
   password(poolId, connId, password, failure) {

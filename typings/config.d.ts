@@ -22,30 +22,39 @@ export interface SslOptions extends ConnectionOptions {
 export type Password = string | ((params: ConnectionParameters) => string | Promise<string>);
 
 /**
- * When a node is not asked any more. The engine itself probes an open node; no request is used for that.
- * Names and meanings of the rate and slow-call modes are resilience4j's.
+ * When a node is not asked any more, and requests for it are refused at once. What counts is what the node is to
+ * blame for: connecting fails, a connection dies under a statement, a cancel or a rollback is not answered.
+ * Errors of statements, deadlines and aborts never count, nor does a refusal by a server that lives (`53300`, `28P01`).
+ *
+ * The engine itself probes an open node by connecting to it; no request is used for that. The first probe comes after
+ * 100 ms, the pauses double up to a second, each shortened by up to a half by chance. So it closes within a second
+ * of the server's return, whatever `resetTimeout` says.
+ *
+ * Names, meanings and defaults of the rates are resilience4j's. They are off unless one of the two thresholds is given; the
+ * failures in a row count beside them.
  */
 export interface CircuitBreakerOptions {
   /** Failures in a row that open the breaker, at least 1. Default 5. */
   failureThreshold?: number | undefined;
-  /** How long it stays open, in milliseconds. Default 30000. */
+  /** Milliseconds: the longest that an open one goes without a probe. Above 1000 it makes no difference. Default 30000. */
   resetTimeout?: number | undefined;
+  /** Default `'COUNT_BASED'`. */
   slidingWindowType?: 'COUNT_BASED' | 'TIME_BASED' | undefined;
-  /** Calls, or seconds with `TIME_BASED`. */
+  /** Calls, or seconds with `TIME_BASED`; up to 100000. Default 100. */
   slidingWindowSize?: number | undefined;
-  /** Rates are not computed from fewer calls. */
+  /** Rates are not computed from fewer calls. Default 100; with `COUNT_BASED` the window's size at most. */
   minimumNumberOfCalls?: number | undefined;
-  /** Percent, 0 < rate <= 100. */
+  /** Percent, 0 < rate <= 100: opens when so many of the last calls have failed. */
   failureRateThreshold?: number | undefined;
-  /** Milliseconds in state OPEN; in these modes instead of `resetTimeout`. */
+  /** Milliseconds; where a rate is given in place of `resetTimeout`. Default 60000. */
   waitDurationInOpenState?: number | undefined;
-  /** Percent, 0 < rate <= 100. */
+  /** Percent, 0 < rate <= 100: opens when so many of the last calls were slow. */
   slowCallRateThreshold?: number | undefined;
-  /** Milliseconds. */
+  /** Milliseconds; what takes longer is slow. Default 60000. */
   slowCallDurationThreshold?: number | undefined;
-  /** Probes that must succeed before it closes. */
+  /** Probes that must succeed one after the other before it closes. Default 1. */
   permittedNumberOfCallsInHalfOpenState?: number | undefined;
-  /** Milliseconds; 0 is without a limit. */
+  /** Milliseconds that a probe may take, unless `connectionTimeoutMillis` is less. Default, and meant by 0, is 5000. */
   maxWaitDurationInHalfOpenState?: number | undefined;
 }
 
@@ -163,7 +172,7 @@ export interface HardeningOptions {
   retryMaxDelay?: number | undefined;
   /** Milliseconds; a slower query is counted, kept and reported by the event `slowQuery`. */
   slowQueryThreshold?: number | undefined;
-  /** `false` turns it off. */
+  /** `false`, and in a plain pool `undefined`: none. `{}`: one with all defaults. */
   circuitBreaker?: false | CircuitBreakerOptions | undefined;
   /** Milliseconds; a client held longer is reported by the event `leak`. 0: off. */
   leakDetectionThreshold?: number | undefined;

@@ -25,7 +25,7 @@ export type KeelErrorCode =
   | 'KEEL_QUERY_TIMEOUT'
   /** The query's `signal` was aborted. */
   | 'KEEL_ABORTED'
-  /** The node's circuit breaker is open: refused at once, see `retryAfter`. */
+  /** The node's circuit breaker is open: refused at once; `cause` is the failure that opened it, see `retryAfter`. */
   | 'KEEL_BREAKER_OPEN'
   /** Used after `end()`. */
   | 'KEEL_POOL_CLOSED'
@@ -120,7 +120,10 @@ export declare class KeelError extends Error implements RequestFate {
   readonly node: string | undefined;
   /** What brought it about: a system error, a {@link DatabaseError}, what a password function threw, ... */
   readonly cause?: unknown;
-  /** With `KEEL_BREAKER_OPEN`: milliseconds until the node is tried again. */
+  /**
+   * With `KEEL_BREAKER_OPEN`: milliseconds until the engine's next probe begins or, where one is under way,
+   * ends at the latest. `undefined`: opened by hand, there is none.
+   */
   readonly retryAfter?: number | undefined;
   /** With `KEEL_CONFIG`: the option or the environment variable. */
   readonly option?: string | undefined;

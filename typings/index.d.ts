@@ -13,6 +13,7 @@ import type {
 } from './config';
 import type { NoticeMessage } from './errors';
 import type {
+  Breaker,
   BreakerEvent,
   FailoverEvent,
   LeakEvent,
@@ -138,6 +139,7 @@ export interface PoolEvents {
   remove: [client: PoolClient];
   /** An idle connection died. Without a listener nothing happens. */
   error: [err: Error, client: PoolClient];
+  /** A node's circuit breaker changed its state. */
   breaker: [event: BreakerEvent];
   retry: [event: RetryEvent];
   slowQuery: [query: SlowQuery];
@@ -185,6 +187,12 @@ export class Pool extends EventEmitter {
   metrics(): PoolMetrics;
   /** Asks every node now. Never rejects. */
   health(): Promise<PoolHealth>;
+  /**
+   * A node's circuit breaker, to look at or to move by hand, also where `circuitBreaker` is not on.
+   * @param node its name as in `metrics().nodes`; may be left out while there is one
+   * @throws `KeelError` `KEEL_MISUSE`: there is no such node
+   */
+  breaker(node?: string): Breaker;
 
   on<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this;
   // Said twice: TypeScript compares overloads less strictly, and a pool can be passed where pg's is asked for.

@@ -57,11 +57,13 @@ export interface NodeMetrics {
   lastCheck: number | null;
   breaker: {
     state: BreakerState;
+    /** In a row, up to now. */
     failures: number;
-    /** How many times it has opened. */
+    /** How many times it has opened; a probe that fails is part of the same time. */
     opened: number;
+    /** Queries, and requests for a client, that it has refused. */
     rejected: number;
-    /** Milliseconds since 1970. */
+    /** When the last failure was that counts, in milliseconds since 1970. `null`: there was none. */
     lastFailureTime: number | null;
   };
   connections: {
@@ -121,7 +123,19 @@ export interface BreakerEvent {
   node: string;
   from: BreakerState;
   to: BreakerState;
+  /** In words: `5 failures in a row`, `12 of 20 calls failed`, `the probe failed`, `forced open`, ... */
   reason: string;
+}
+
+/** A node's circuit breaker in your hands. Clients that are out are not concerned. */
+export interface Breaker {
+  /** Refuses all that would need another connection, without probes, until `close()` or `reset()`. */
+  open(): void;
+  /** Closes it and forgets what was counted; from now on it works by itself, where it is on. */
+  close(): void;
+  /** The same. */
+  reset(): void;
+  readonly state: BreakerState;
 }
 
 /** Event `retry`: a request is tried again after `delay` milliseconds. */

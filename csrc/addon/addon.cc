@@ -60,7 +60,12 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
                            stats.active,        stats.connecting, stats.waiting,   stats.min,
                            stats.max,           stats.created,    stats.closed,    stats.connect_failed,
                            stats.resets};
-  return std::copy(std::begin(counts), std::end(counts), at);
+  at = std::copy(std::begin(counts), std::end(counts), at);
+  for (double figure : {stats.breaker_state, stats.breaker_failures, stats.breaker_opened,
+                        stats.breaker_rejected, stats.breaker_last_failure}) {
+    *at++ = figure;
+  }
+  return at;
 }
 
 /* Fills the array in the order of COUNTS and LATENCIES in lib/engine.js; the latter cost more, and may be left out. */

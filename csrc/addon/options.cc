@@ -43,6 +43,10 @@ const Named<uint32_t> kCounts[] = {
     {"maxUses", &keel_pool_options::max_uses},
     {"prepareCache", &keel_pool_options::prepare_cache},
     {"pipelineDepth", &keel_pool_options::pipeline_depth},
+    {"breakerFailureThreshold", &keel_pool_options::breaker_failure_threshold},
+    {"breakerWindowSize", &keel_pool_options::breaker_window_size},
+    {"breakerMinimumCalls", &keel_pool_options::breaker_minimum_calls},
+    {"breakerProbes", &keel_pool_options::breaker_probes},
 };
 const Named<int64_t> kTimes[] = {
     {"acquireTimeout", &keel_pool_options::acquire_timeout_ms},
@@ -52,6 +56,9 @@ const Named<int64_t> kTimes[] = {
     {"queryTimeout", &keel_pool_options::query_timeout_ms},
     {"cancelTimeout", &keel_pool_options::cancel_timeout_ms},
     {"drainTimeout", &keel_pool_options::drain_timeout_ms},
+    {"breakerResetTimeout", &keel_pool_options::breaker_reset_timeout_ms},
+    {"breakerSlowCall", &keel_pool_options::breaker_slow_call_ms},
+    {"breakerProbeTimeout", &keel_pool_options::breaker_probe_timeout_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},
@@ -59,6 +66,13 @@ const Named<int> kSwitches[] = {
     {"announce", &keel_pool_options::announce},
     {"single", &keel_pool_options::single},
     {"shed", &keel_pool_options::shed},
+    {"breaker", &keel_pool_options::breaker},
+    {"breakerByTime", &keel_pool_options::breaker_by_time},
+};
+const Named<double> kShares[] = {
+    {"lifetimeJitter", &keel_pool_options::lifetime_jitter},
+    {"breakerFailureRate", &keel_pool_options::breaker_failure_rate},
+    {"breakerSlowRate", &keel_pool_options::breaker_slow_rate},
 };
 
 template <size_t Size>
@@ -140,11 +154,12 @@ bool ReadNumbers(Options *options, const Napi::Object &from) {
     if (!ReadWhole(options, time.name, value, kMaxSafeInteger, &number)) return false;
     options->c.*time.member = static_cast<int64_t>(number);
   }
-  Napi::Value jitter = from.Get("lifetimeJitter");
-  if (!IsGiven(jitter)) return true;
-  if (!jitter.IsNumber())
-    return Refuse(options, "lifetimeJitter", "lifetimeJitter must be a number from 0 to 1");
-  options->c.lifetime_jitter = jitter.As<Napi::Number>().DoubleValue();
+  for (const auto &share : kShares) {
+    Napi::Value value = from.Get(share.name);
+    if (!IsGiven(value)) continue;
+    if (!value.IsNumber()) return Refuse(options, share.name, std::string(share.name) + " must be a number");
+    options->c.*share.member = value.As<Napi::Number>().DoubleValue();
+  }
   return true;
 }
 

@@ -20,7 +20,8 @@ enum Op {
   kPassword = 6,
   kClose = 7,
   kDefine = 8,
-  kAcknowledge = 9
+  kAcknowledge = 9,
+  kBreaker = 10
 };
 
 constexpr int32_t kParamNull = -1;
@@ -120,6 +121,8 @@ class OpReader {
         return keel_release(pool, number, words[2] != 0);
       case kHoldNew:
         return keel_pool_hold_new(pool, words[0] != 0);
+      case kBreaker:
+        return keel_pool_breaker(pool, static_cast<keel_breaker_action>(words[0]));
       case kPassword:
         return keel_pool_password(pool, words[0], texts[0].data, texts[1].data);
       default:

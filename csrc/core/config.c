@@ -6,6 +6,8 @@
 #define LONGEST_MS INT64_C(1000000000000) /* 31 years: far from where microseconds would overflow */
 #define MOST_CONNECTIONS 65535
 #define MOST_IN_FLIGHT 1024
+#define MOST_IN_WINDOW 100000 /* it is walked through after a long silence */
+#define PROBE_TIMEOUT_MS 5000
 
 /* The core does without stdio, so that nothing in it can do I/O by accident. */
 static void append(keel_reason *reason, const char *text) {
@@ -95,6 +97,58 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
   return code;
 }
 
+static keel_code check_percent(keel_reason *reason, const char *option, double percent) {
+  if (percent >= 0 && percent <= 100) return KEEL_OK;
+  if (!reason) return KEEL_CONFIG;
+  begin(reason, option);
+  append(reason, " is out of range; a number from 0 to 100 is accepted");
+  return KEEL_CONFIG;
+}
+
+static keel_code check_breaker(const keel_pool_options *options, keel_reason *reason) {
+  const struct {
+    const char *name;
+    int64_t value, least, most;
+  } numbers[] = {
+      {"breaker_failure_threshold", options->breaker_failure_threshold, 1, INT32_MAX},
+      {"breaker_reset_timeout_ms", options->breaker_reset_timeout_ms, 1, LONGEST_MS},
+      {"breaker_slow_call_ms", options->breaker_slow_call_ms, 1, LONGEST_MS},
+      {"breaker_window_size", options->breaker_window_size, 1, MOST_IN_WINDOW},
+      {"breaker_minimum_calls", options->breaker_minimum_calls, 1, INT32_MAX},
+      {"breaker_probes", options->breaker_probes, 1, INT32_MAX},
+      {"breaker_probe_timeout_ms", options->breaker_probe_timeout_ms, 0, LONGEST_MS},
+  };
+  keel_code code = KEEL_OK;
+  for (unsigned i = 0; i < sizeof numbers / sizeof *numbers && !code; i++)
+    code = check_range(reason, numbers[i].name, numbers[i].value, numbers[i].least, numbers[i].most);
+  if (!code) code = check_percent(reason, "breaker_failure_rate", options->breaker_failure_rate);
+  return code ? code : check_percent(reason, "breaker_slow_rate", options->breaker_slow_rate);
+}
+
+static keel_code take_breaker(const keel_pool_options *options, keel__breaker_config *config,
+                              keel_reason *reason) {
+  if (!options->breaker || options->single) return KEEL_OK;
+  keel_code code = check_breaker(options, reason);
+  if (code) return code;
+  uint32_t size = options->breaker_window_size, least = options->breaker_minimum_calls;
+  int64_t probe = options->breaker_probe_timeout_ms ? options->breaker_probe_timeout_ms : PROBE_TIMEOUT_MS;
+  *config = (keel__breaker_config){
+      .on = true,
+      .threshold = options->breaker_failure_threshold,
+      .reset_timeout = (keel__time)options->breaker_reset_timeout_ms * 1000,
+      .failure_rate = options->breaker_failure_rate,
+      .slow_rate = options->breaker_slow_rate,
+      .by_time = options->breaker_by_time != 0,
+      .window_size = size,
+      /* A window of so many calls never holds more of them. */
+      .minimum_calls = !options->breaker_by_time && least > size ? size : least,
+      .slow_call = (keel__time)options->breaker_slow_call_ms * 1000,
+      .probes = options->breaker_probes,
+      .probe_timeout = (keel__time)probe * 1000,
+  };
+  return KEEL_OK;
+}
+
 /* The one connection of a `single` pool lives until its owner or the server ends it. */
 static void make_single(keel__pool_config *config) {
   config->max = 1;
@@ -121,6 +175,7 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);
+  if (!code) code = take_breaker(options, &taken.breaker, reason);
   if (code) return code;
   if (taken.single) make_single(&taken);
   *config = taken;

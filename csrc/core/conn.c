@@ -224,6 +224,7 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
   conn->status = status;
   request->answered = now;
   if (conn->cancel_target == request) conn->cancel_target = NULL;
+  keel__node_answered(pool, now - request->sent, now);
   bool cut_short = request->state == KEEL__REQ_CANCELLING || is_cancelled(failure);
   keel__share_answered(conn, request, !cut_short, now);
   bool plan_was_wrong = keel__plan_answered(conn, request, failure);
@@ -271,6 +272,7 @@ void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__f
   settle_all(conn, &why);
   keel__lease *lease = keel__lease_find(&pool->leases, conn->lease);
   if (lease) lease->conn = NULL;
+  if (pool->probe == conn) pool->probe = NULL;
   if (conn->setup_lease) pool->setup_leases--;
   conn->setup_lease = false;
   keel__conn_set_state(conn, KEEL__CONN_CLOSING);
@@ -295,7 +297,10 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
   }
   if (is_gone(conn)) return;
   conn->lost = true;
+  bool at_work = conn->in_flight.count > 0 || conn->reset_asked;
   keel__conn_close(conn, KEEL__CLOSE_LOST, failure);
+  /* An idle one may have died of its age, of a firewall, of an administrator. */
+  if (at_work) keel__node_failed(conn->pool, failure, now);
   keel__pool_run(conn->pool, now);
 }
 
@@ -347,6 +352,13 @@ static void share_expire(keel__conn *conn, keel__time now) {
     keel__share_watch(conn);
 }
 
+/* A server that answers neither a cancel nor a rollback is not there, whatever the sockets say. */
+static void silence_expire(keel__conn *conn, keel__time now) {
+  keel__failure why = keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
+  keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
+  keel__node_failed(conn->pool, &why, now);
+}
+
 void keel__conn_expire(keel__conn *conn, keel__time now) {
   if (keel__conn_is_opening(conn))
     keel__open_expired(conn, now);
@@ -355,5 +367,5 @@ void keel__conn_expire(keel__conn *conn, keel__time now) {
   else if (!conn->cancel_sent && !conn->reset_asked)
     share_expire(conn, now);
   else
-    keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
+    silence_expire(conn, now);
 }

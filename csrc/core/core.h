@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "../keel.h"
+#include "breaker.h"
 #include "heap.h"
 #include "hist.h"
 #include "list.h"
@@ -69,7 +70,8 @@ typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL
 /* Why a connection is closed; each is counted. */
 #define KEEL__CLOSE_MAP(X) \
   X(IDLE_TIMEOUT)          \
-  X(LIFETIME) X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN)
+  X(LIFETIME)              \
+  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
@@ -90,6 +92,9 @@ typedef struct keel__failure {
    * do it twice. */
   bool nested;
   const void *detail;
+  /* With KEEL_BREAKER_OPEN: `detail` is of the failure that opened it, which had this code; and see keel_error_retry_after. */
+  keel_code cause;
+  int64_t retry_after_ms;
 } keel__failure;
 
 /* How a query is to go over the wire. */
@@ -192,6 +197,12 @@ typedef struct keel__ops {
   void (*gone)(void *io, keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
   /* The pool is closed: no connection and no request is left. Last op of a pool. */
   void (*pool_closed)(void *io, keel__pool *pool);
+  /* A failure's detail, which lives for the call only, is to be kept; NULL: it cannot be, or there is none. Each that is kept
+   * is dropped once. */
+  void *(*keep)(void *io, const void *detail);
+  void (*drop)(void *io, void *kept);
+  /* The breaker has changed its state. */
+  void (*breaker)(void *io, keel_breaker_state from, keel_breaker_state to, const char *reason);
 } keel__ops;
 
 /* ---------------------------------------------------------------- leases */
@@ -219,6 +230,7 @@ typedef struct keel__pool_config {
   keel_prepare prepare;
   bool hold_new, ask_password, single;
   bool shed; /* what cannot be served in time is refused; see overload.h */
+  keel__breaker_config breaker;
 } keel__pool_config;
 
 /* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
@@ -226,7 +238,7 @@ KEEL_MUST_CHECK keel_code keel__pool_config_from(const keel_pool_options *option
                                                  keel_reason *reason);
 
 /* Of queries; each that was started is running or has ended in exactly one of succeeded, failed, timed_out (deadline or
- * acquire timeout), cancelled (aborted by the caller) and rejected (queue full, pool closed). `slow` is the engine's. */
+ * acquire timeout), cancelled (aborted by the caller) and rejected (queue full, breaker open, pool closed). `slow` is the engine's. */
 typedef struct keel__counters {
   uint64_t started, succeeded, failed, retried, timed_out, cancelled, rejected, slow;
   uint64_t created, connect_failed, resets, closed, closed_for[KEEL__CLOSE_REASONS];
@@ -257,6 +269,10 @@ struct keel__pool {
   keel__time last_open_failure;
   bool drain_over;      /* the drain timeout has passed: leases are worth nothing any more */
   keel_code single_end; /* of a `single` pool: why its connection is gone; KEEL_OK: it is not */
+  keel__breaker breaker;
+  keel__failure breaker_cause; /* the failure that opened it; its detail is kept */
+  keel__conn *probe; /* the attempt that finds out whether the node is back; NULL: none is under way */
+  keel__timer breaker_timer; /* when the next one is due */
   keel__counters counters;
   keel__hist latency_queue, latency_server;
 };
@@ -277,6 +293,8 @@ void keel__pool_abort(keel__pool *pool, keel__request *request, keel__time now);
 void keel__pool_release(keel__pool *pool, uint64_t lease, bool destroy, keel__time now);
 void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now);
 void keel__pool_hold_new(keel__pool *pool, bool on);
+/* By hand; see keel_pool_breaker. */
+void keel__pool_breaker(keel__pool *pool, keel_breaker_action action, keel__time now);
 /* The server runs on a machine that has processors for so many backends at once. */
 void keel__pool_set_processors(keel__pool *pool, uint32_t processors);
 /* A pooler was found in between: nothing is prepared unless it was asked for, and no connection is shared. */

@@ -6,7 +6,13 @@
 
 #include "core.h"
 
-enum keel__timer_kind { KEEL__TIMER_REQUEST, KEEL__TIMER_CONN, KEEL__TIMER_DRAIN, KEEL__TIMER_REOPEN };
+enum keel__timer_kind {
+  KEEL__TIMER_REQUEST,
+  KEEL__TIMER_CONN,
+  KEEL__TIMER_DRAIN,
+  KEEL__TIMER_REOPEN,
+  KEEL__TIMER_BREAKER
+};
 
 static inline keel__request *keel__request_of(keel__link *link) {
   return link ? KEEL__OF(keel__request, link, link) : NULL;
@@ -56,6 +62,8 @@ uint32_t keel__pool_opening(const keel__pool *pool);
 uint32_t keel__pool_established(const keel__pool *pool);
 void keel__pool_open_more(keel__pool *pool, keel__time now);
 void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why);
+/* Begins to open a connection. NULL: no memory. */
+keel__conn *keel__pool_open_one(keel__pool *pool, keel__time timeout, keel__time now);
 void keel__open_expired(keel__conn *conn, keel__time now);
 void keel__open_succeeded(keel__pool *pool);
 /* A connection that could be opened was of no use: the minimum is not refilled in a hurry. */
@@ -100,6 +108,25 @@ void keel__share_answered(keel__conn *conn, const keel__request *request, bool w
 /* Sees to it that the connection's timer rings when its head holds up others; asks whether it does. */
 void keel__share_watch(keel__conn *conn);
 bool keel__share_is_stuck(const keel__conn *conn, keel__time now);
+
+/* ---- probe.c: what the breaker means to a pool */
+/* Nothing is tried but the engine's own probe. */
+static inline bool keel__breaker_refuses(const keel__pool *pool) {
+  return pool->breaker.state != KEEL_BREAKER_IS_CLOSED;
+}
+/* The node was at fault; it has answered, after so long. */
+void keel__node_failed(keel__pool *pool, const keel__failure *why, keel__time now);
+void keel__node_answered(keel__pool *pool, keel__time took, keel__time now);
+/* An attempt to connect has ended, and what that says of the node. */
+typedef enum keel__sign { KEEL__SIGN_NONE, KEEL__SIGN_LIFE, KEEL__SIGN_FAILURE } keel__sign;
+keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *why);
+void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,
+                         keel__time now);
+void keel__probe_due(keel__pool *pool, keel__time now);
+/* Settles and ends a request, or all that wait: the breaker is open. */
+void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now);
+void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now);
+void keel__breaker_end(keel__pool *pool); /* with the pool */
 
 /* ---- pool.c */
 /* Brings together who waits and what is free; opens, closes. At the end of everything that came from outside. */

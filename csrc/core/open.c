@@ -93,18 +93,21 @@ static keel__conn *conn_new(keel__pool *pool) {
   return conn;
 }
 
-static bool open_one(keel__pool *pool, keel__time now) {
+keel__conn *keel__pool_open_one(keel__pool *pool, keel__time timeout, keel__time now) {
   keel__conn *conn = conn_new(pool);
-  if (!conn) {
-    keel__failure why = keel__failure_of(KEEL_NO_MEMORY, KEEL_NOT_SENT);
-    attempt_failed(pool, now, &why, now);
-    return false;
-  }
+  if (!conn) return NULL;
   conn->open_started = now;
   keel__conn_set_state(conn, pool->config.ask_password ? KEEL__CONN_ASKING : KEEL__CONN_RESOLVING);
-  keel__heap_set(&pool->timers, &conn->timer, keel__time_after(now, pool->config.connect_timeout));
+  keel__heap_set(&pool->timers, &conn->timer, keel__time_after(now, timeout));
   pool->ops->open(pool->io, conn);
-  return true;
+  return conn;
+}
+
+static bool open_one(keel__pool *pool, keel__time now) {
+  if (keel__pool_open_one(pool, pool->config.connect_timeout, now)) return true;
+  keel__failure why = keel__failure_of(KEEL_NO_MEMORY, KEEL_NOT_SENT);
+  attempt_failed(pool, now, &why, now);
+  return false;
 }
 
 static uint32_t above(uint32_t a, uint32_t b) {
@@ -122,7 +125,7 @@ static uint32_t wanted(const keel__pool *pool) {
   uint32_t for_waiting = smaller(room, above(pool->queue.count, opening + pool->setup_leases));
   uint32_t for_min =
       pool->state == KEEL__POOL_OPEN ? smaller(room, above(pool->config.min, pool->conn_total)) : 0;
-  if (pool->config.single && pool->last_conn > 0) return 0;
+  if ((pool->config.single && pool->last_conn > 0) || keel__breaker_refuses(pool)) return 0;
   uint32_t count = for_waiting > for_min ? for_waiting : for_min;
   if (pool->open_failures == 0) return count;
   /* With nothing established those who wait are told of every failure, so each attempt is somebody's first. */
@@ -137,8 +140,11 @@ void keel__pool_open_more(keel__pool *pool, keel__time now) {
 
 static void fail_attempt(keel__conn *conn, const keel__failure *failure, keel__time now) {
   keel__pool *pool = conn->pool;
+  bool probe = pool->probe == conn;
+  keel__sign sign = keel__sign_of_failure(conn, failure);
   keel__conn_close(conn, KEEL__CLOSE_OPEN_FAILED, failure);
   attempt_failed(pool, conn->open_started, failure, now);
+  keel__attempt_ended(conn, probe, sign, failure, now);
 }
 
 void keel__open_expired(keel__conn *conn, keel__time now) {
@@ -162,6 +168,7 @@ static keel__time retirement(keel__pool *pool, keel__time now) {
 void keel__conn_opened(keel__conn *conn, keel__time now) {
   keel__pool *pool = conn->pool;
   if (!keel__conn_is_opening(conn)) return;
+  bool probe = pool->probe == conn;
   bool hold = pool->config.hold_new && (pool->state == KEEL__POOL_OPEN || pool->queue.count > 0);
   pool->counters.created++;
   /* What its owner is to set up first has not succeeded yet. */
@@ -177,6 +184,7 @@ void keel__conn_opened(keel__conn *conn, keel__time now) {
   }
   pool->ops->opened(pool->io, conn);
   if (!hold) keel__conn_ready(conn, now);
+  keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);
   keel__pool_run(pool, now);
 }
 

@@ -14,8 +14,11 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   keel__hist_init(&pool->latency_server);
   pool->drain_timer.kind = KEEL__TIMER_DRAIN;
   pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
+  pool->breaker_timer.kind = KEEL__TIMER_BREAKER;
   keel_code code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__heap_reserve(&pool->timers);
+  if (!code) code = keel__heap_reserve(&pool->timers);
+  if (!code) code = keel__breaker_init(&pool->breaker, &config->breaker);
   if (code) keel__heap_free(&pool->timers);
   return code;
 }
@@ -39,6 +42,7 @@ void keel__pool_destroy(keel__pool *pool) {
   keel__free(pool->leases.places);
   pool->leases = (keel__leases){0};
   keel__estimates_free(&pool->estimates);
+  keel__breaker_end(pool);
   keel__heap_free(&pool->timers);
 }
 
@@ -105,6 +109,7 @@ static void finish_drain(keel__pool *pool) {
   if (pool->conn_total + pool->conns[KEEL__CONN_CLOSING].count + pool->requests.count > 0) return;
   keel__heap_remove(&pool->timers, &pool->drain_timer);
   keel__heap_remove(&pool->timers, &pool->reopen_timer);
+  keel__heap_remove(&pool->timers, &pool->breaker_timer);
   set_state(pool, KEEL__POOL_CLOSED);
   pool->ops->pool_closed(pool->io, pool);
 }
@@ -145,6 +150,7 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
 
 void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
+  if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);
   dispatch(pool, now);
   keel__pool_open_more(pool, now);
   if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);
@@ -170,6 +176,10 @@ static void submit_lone(keel__pool *pool, keel__request *request, keel__time now
   keel__failure why = keel__failure_of(refusal(pool), KEEL_NOT_SENT);
   if (why.code != KEEL_OK) {
     keel__request_refuse(pool, request, &why);
+    return;
+  }
+  if (keel__breaker_refuses(pool)) {
+    keel__breaker_refuse(pool, request, now);
     return;
   }
   keel__request_queue(pool, request);
@@ -242,6 +252,9 @@ static void fire(keel__pool *pool, keel__timer *timer, keel__time now) {
       break;
     case KEEL__TIMER_REOPEN:
       break; /* that it is not set any more is what keel__pool_run looks at */
+    case KEEL__TIMER_BREAKER:
+      keel__probe_due(pool, now);
+      break;
   }
 }
 

@@ -49,6 +49,7 @@ static uint64_t *counter_of(keel__counters *counters, const keel__failure *failu
     case KEEL_ABORTED:
       return &counters->cancelled;
     case KEEL_QUEUE_FULL:
+    case KEEL_BREAKER_OPEN:
       return &counters->rejected;
     case KEEL_POOL_CLOSED:
       return failure->outcome == KEEL_OUTCOME_UNKNOWN ? &counters->failed : &counters->rejected;

@@ -89,10 +89,10 @@ static void on_share_over(uv_timer_t *timer) {
 
 /* Each address has an equal part of the time that is left, if it is limited at all. */
 static void share_time(keel__wire *wire) {
-  keel__time limit = wire->conn->pool->config.connect_timeout, now = keel__now();
-  keel__time end = keel__time_after(wire->conn->open_started, limit);
+  const keel__timer *limit = &wire->conn->timer;
+  keel__time end = limit->due, now = keel__now();
   int address = current_address(wire);
-  if (limit == KEEL__NEVER || address == wire->address) return;
+  if (!keel__timer_is_set(limit) || address == wire->address) return;
   wire->address = address;
   keel__connect_end_share(wire);
   /* The last one may take what is left; then the core's own limit ends the attempt. */

@@ -208,6 +208,9 @@ void keel__event_put_report(keel_event *event, const keel__report *report, const
   event->words[KEEL__E_STATUS] = (unsigned char)report->status;
   event->words[KEEL__E_FIELDS] = (int32_t)fields;
   event->words[KEEL__E_TEXT_BYTES] = (int32_t)text_bytes(detail);
+  event->words[KEEL__E_CAUSE] = (int32_t)report->cause;
+  event->words[KEEL__E_RETRY_AFTER] =
+      report->retry_after_ms < INT32_MAX ? (int32_t)report->retry_after_ms : INT32_MAX;
   int32_t *entry = event->words + KEEL__E_BODY;
   char *text = (char *)(entry + (size_t)fields * 2);
   for (uint32_t i = 0; i < fields; i++) {

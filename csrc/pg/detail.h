@@ -46,6 +46,8 @@ typedef struct keel__report {
   keel_outcome outcome;
   uint32_t attempts;
   char status;
+  keel_code cause; /* of KEEL_BREAKER_OPEN */
+  int64_t retry_after_ms;
 } keel__report;
 
 size_t keel__report_bytes(const keel__detail *detail);

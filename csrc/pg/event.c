@@ -84,6 +84,17 @@ keel_event *keel__event_copy(int direction) {
   return event;
 }
 
+keel_event *keel__event_breaker(keel_breaker_state from, keel_breaker_state to, const char *reason) {
+  size_t length = strlen(reason);
+  keel_event *event = keel__event_new(KEEL_EV_BREAKER, keel__body_bytes(KEEL__K_REASON) + length + 1);
+  if (event == NULL) return NULL;
+  event->words[KEEL__K_FROM] = (int32_t)from;
+  event->words[KEEL__K_TO] = (int32_t)to;
+  event->words[KEEL__K_REASON_BYTES] = (int32_t)length;
+  memcpy(event->words + KEEL__K_REASON, reason, length + 1);
+  return event;
+}
+
 size_t keel__peer_bytes(const keel__peer *peer, size_t parameters) {
   return keel__body_bytes(14) + strlen(peer->host) + 1 + parameters;
 }

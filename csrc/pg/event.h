@@ -48,6 +48,7 @@ keel_event *keel__event_complete(const char *tag);
 keel_event *keel__event_parameter(const char *name, const char *value);
 keel_event *keel__event_notification(int backend, const char *channel, const char *payload);
 keel_event *keel__event_copy(int direction);
+keel_event *keel__event_breaker(keel_breaker_state from, keel_breaker_state to, const char *reason);
 
 /* Who answers at the other end, for KEEL_EV_LEASED and KEEL_EV_OPENED. */
 typedef struct keel__peer {

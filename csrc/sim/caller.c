@@ -191,13 +191,16 @@ static void close_perhaps(sim_world *world) {
 }
 
 static void change_something(sim_world *world) {
-  switch (sim_below(world, 4)) {
+  switch (sim_below(world, 5)) {
     case 0:
       world->config.hold_new = sim_chance(world, 30);
       keel__pool_hold_new(world->pool, world->config.hold_new);
       break;
     case 1:
       world->mood.down = world->mood.open_fails > 0 && sim_chance(world, 30);
+      break;
+    case 2:
+      sim_breaker_by_hand(world);
       break;
     default:
       close_perhaps(world);
@@ -231,6 +234,7 @@ static uint64_t *counter_of(keel__counters *model, const keel__failure *failure)
     case KEEL_ABORTED:
       return &model->cancelled;
     case KEEL_QUEUE_FULL:
+    case KEEL_BREAKER_OPEN:
       return &model->rejected;
     case KEEL_POOL_CLOSED:
       return failure->outcome == KEEL_OUTCOME_UNKNOWN ? &model->failed : &model->rejected;
@@ -243,6 +247,8 @@ static void granted(sim_world *world, const sim_call *call, sim_conn *conn) {
   if (world->closing) sim_fail(world, "a closing pool lends c%u", conn->conn->id);
   sim_check_turn(world, call);
   sim_note_taken(world, call);
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
+    sim_fail(world, "c%u is lent though the breaker is open", conn->conn->id);
   sim_check_clean(world, conn, "a lease");
   add_hold(world, conn, conn->conn->lease);
   conn->uses++;

@@ -92,6 +92,8 @@ void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request 
     return;
   }
   sim_check_turn(world, call);
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
+    sim_fail(world, "r%u is sent though the breaker is open", call->id);
   if (conn->job_count > 0)
     check_pipeline(world, conn, request);
   else
@@ -155,6 +157,10 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
       if (!world->closing) sim_fail(world, "c%u is shut down in an open pool", id);
       if (used && world->now < world->drain_end) sim_fail(world, "c%u is in use and shut down early", id);
       break;
+    case KEEL__CLOSE_BREAKER:
+      if (used || world->breaker.state == KEEL_BREAKER_IS_CLOSED)
+        sim_fail(world, "c%u is closed for a breaker that needs nothing of it", id);
+      break;
     case KEEL__CLOSE_OPEN_FAILED:
       if (conn->opened) sim_fail(world, "c%u was open and failed to open", id);
       break;
@@ -189,6 +195,8 @@ void sim_check_open(sim_world *world) {
   const keel__pool *pool = world->pool;
   unsigned opened = opened_count(world), coming = world->conn_count - opened + pool->setup_leases;
   if (world->conn_count > world->config.max) sim_fail(world, "more connections than max");
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
+    return; /* the breaker's own, which has rules of its own */
   if (world->conn_count > world->config.min && coming > pool->queue.count)
     sim_fail(world, "a connection is opened for nobody");
   if (world->failed_at == 0 || (opened == 0 && pool->queue.count > 0)) return;
@@ -309,6 +317,9 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
     case KEEL_POOL_CLOSED:
       check_pool_closed(world, call);
       break;
+    case KEEL_BREAKER_OPEN:
+      sim_breaker_refused(world, call, failure);
+      break;
     case KEEL_NO_MEMORY:
       if (!world->memory_fails) sim_fail(world, "r%u: there is memory", call->id);
       break;
@@ -399,8 +410,9 @@ static void check_limits(sim_world *world, const sim_conn *model) {
   if (conn->state != KEEL__CONN_IDLE) return;
   if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
   unsigned kept = opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
-  keel__time twice =
-      keel__time_after(keel__time_after(model->last_used, config->idle_timeout), config->idle_timeout);
+  keel__time since = model->last_used, probe = world->breaker.probe_opened;
+  if (probe > since) since = probe;
+  keel__time twice = keel__time_after(keel__time_after(since, config->idle_timeout), config->idle_timeout);
   if (kept > config->min && twice <= now) sim_fail(world, "c%u is idle for too long", conn->id);
 }
 
@@ -482,8 +494,9 @@ void sim_check_step(sim_world *world, bool timers_are_done) {
   check_timers(world, timers_are_done);
   check_counters(world);
   check_waiting(world);
-  if (pool->state == KEEL__POOL_OPEN && pool->open_failures == 0 && !world->config.single &&
-      pool->conn_total < world->config.min)
+  sim_breaker_check(world);
+  if (pool->state == KEEL__POOL_OPEN && world->breaker.state == KEEL_BREAKER_IS_CLOSED &&
+      pool->open_failures == 0 && !world->config.single && pool->conn_total < world->config.min)
     sim_fail(world, "fewer connections than min");
   if (world->closing && world->now >= world->drain_end && timers_are_done &&
       world->first_unsettled < world->call_count)

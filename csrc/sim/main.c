@@ -43,7 +43,7 @@ static options parse(int argc, char **argv) {
 }
 
 typedef struct sums {
-  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed;
+  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed, breakers;
 } sums;
 
 static void add(sums *sum, const sim_world *world) {
@@ -55,6 +55,7 @@ static void add(sums *sum, const sim_world *world) {
   sum->cancels += world->cancels;
   sum->lost += world->lost;
   sum->shed += world->shed;
+  sum->breakers += world->breakers;
 }
 
 int main(int argc, char **argv) {
@@ -71,9 +72,9 @@ int main(int argc, char **argv) {
   }
   printf("%" PRIu64 " steps over %" PRIu64 " seeds (%" PRIu64 " pools, %" PRIu64 " requests, %" PRIu64
          " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64 " connections lost, %" PRIu64
-         " refused for want of time): no invariant broken, %.1f s\n",
+         " refused for want of time, %" PRIu64 " breakers opened): no invariant broken, %.1f s\n",
          sum.steps, options.seeds, sum.pools, sum.settled, sum.grants, sum.retried, sum.cancels, sum.lost,
-         sum.shed, (double)(clock() - begun) / CLOCKS_PER_SEC);
+         sum.shed, sum.breakers, (double)(clock() - begun) / CLOCKS_PER_SEC);
   free(world);
   return 0;
 }

@@ -31,10 +31,12 @@ void sim_server_open(void *io, keel__conn *keel) {
   conn->conn = keel;
   conn->transaction = 'I';
   conn->open_started = world->now;
+  conn->asking = world->config.ask_password;
   conn->next = world->conns;
   world->conns = conn;
   keel->io = conn;
   world->conn_count++;
+  sim_breaker_opening(world, conn);
   sim_check_open(world);
   if (world->config.single && keel->id > 1) sim_fail(world, "a single pool opens a second connection");
   sim_trace(world, "c%u open", keel->id);
@@ -42,9 +44,16 @@ void sim_server_open(void *io, keel__conn *keel) {
 }
 
 static void open_fails(sim_world *world, sim_conn *conn) {
-  sim_trace(world, "c%u fails to open", conn->conn->id);
+  static const struct {
+    const char *sqlstate;
+    bool lives;
+  } refusals[] = {{"", false},      {"", false},     {"57P03", false},
+                  {"08006", false}, {"53300", true}, {"28P01", true}};
+  unsigned chosen = (unsigned)sim_below(world, sizeof refusals / sizeof *refusals);
+  conn->lives = refusals[chosen].lives;
+  sim_trace(world, "c%u fails to open %s", conn->conn->id, refusals[chosen].sqlstate);
   world->detail = conn;
-  keel__failure failure = failure_of(world, KEEL_CONNECT_FAILED, sim_chance(world, 50) ? "53300" : "");
+  keel__failure failure = failure_of(world, KEEL_CONNECT_FAILED, refusals[chosen].sqlstate);
   if (sim_chance(world, 50))
     keel__conn_open_failed(conn->conn, &failure, world->now);
   else
@@ -60,11 +69,13 @@ static void open_step(sim_world *world, sim_conn *conn) {
   if (sim_chance(world, world->mood.open_hangs / 3)) return;
   if (state == KEEL__CONN_STARTING || sim_chance(world, 15)) {
     if (sim_chance(world, 90)) keel__conn_round_trip(conn->conn, sim_below(world, UINT64_C(2) * USUAL_LINK));
+    sim_breaker_opened(world, conn);
     keel__conn_opened(conn->conn, world->now);
     return;
   }
   bool next_host = state == KEEL__CONN_CONNECTING && sim_chance(world, 10);
   keel__conn_state stage = next_host ? KEEL__CONN_RESOLVING : (keel__conn_state)(state + 1);
+  conn->asking = false;
   keel__conn_progress(conn->conn, conn->closing ? KEEL__CONN_STARTING : stage, world->now);
   sim_at(world, world->now + sim_delay(world, USUAL_STEP), SIM_OPEN_STEP, conn);
 }
@@ -218,6 +229,7 @@ static void answer(sim_world *world, sim_conn *conn) {
   if (conn->cancel_for == job.call) conn->cancel_for = NULL;
   world->answered_texts[job.call->text] = true;
   sim_note_time(world, job.call);
+  if (!conn->closing) sim_breaker_answered(world);
   if (!job.failed && job.call->what == SIM_DISCARD) keel__conn_forget_prepared(conn->conn);
   keel__conn_answered(conn->conn, job.failed ? &failure : NULL, job.status, world->now);
 }
@@ -344,6 +356,7 @@ void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason) {
   sim_conn *conn = keel->io;
   sim_trace(world, "c%u close %s", keel->id, names[reason]);
   sim_check_close(world, conn, reason);
+  sim_breaker_closing(world, conn, reason);
   if (reason == KEEL__CLOSE_OPEN_FAILED) {
     world->model.connect_failed++;
     if (conn->open_started > world->failed_attempt) world->failed_attempt = conn->open_started;

@@ -82,6 +82,9 @@ struct sim_conn {
   uint64_t lease;        /* as last granted; 0: none, or given back */
   uint64_t ending_lease; /* the one given back last: what was submitted on it before is still finished */
   bool destroy_asked, reset_failed;
+  bool asking; /* the owner has not given the password yet */
+  bool probes; /* it was opened to find out whether the server is back */
+  bool lives;  /* the server itself has refused it, for a reason that others may not have */
   keel__time open_started, opened_at, last_cancel, last_used, reset_sent;
   /* the cancel that is not known to be delivered */
   bool cancel_unreported, cancel_travels;
@@ -131,6 +134,18 @@ typedef struct sim_mood {
   bool pooler, down;
 } sim_mood;
 
+/* What the breaker ought to be, as far as it can be told from what happened. */
+typedef struct sim_breaker {
+  keel_breaker_state state; /* as last told */
+  bool forced, by_hand;     /* OPEN by hand; a hand is at it right now */
+  bool exact;               /* no rates: it opens after so many failures in a row and never else */
+  uint32_t failures;        /* in a row */
+  uint32_t proofs;          /* probes that the server has answered, since HALF_OPEN */
+  bool probe_failed;        /* since HALF_OPEN */
+  keel__time probe_opened;  /* the last: it may be one more than was needed */
+  uint64_t opened, rejected;
+} sim_breaker;
+
 struct sim_world {
   uint64_t seed;
   keel__rng rng;
@@ -141,6 +156,8 @@ struct sim_world {
   keel__pool *pool;
   keel__pool_config config;
   sim_mood mood;
+  sim_breaker breaker;
+  long kept; /* details of failures that are kept */
   bool closing, pool_closed;
   bool stopping;         /* the pool is destroyed as it is */
   bool memory_fails;     /* now and then, in this life */
@@ -166,9 +183,9 @@ struct sim_world {
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
   uint64_t event_order;
-  const void *detail;                                            /* what the failure being reported carries */
-  keel__counters model;                                          /* what the pool's counters ought to be */
-  uint64_t pools, settled, retried, cancels, lost, grants, shed; /* since the run began */
+  const void *detail;   /* what the failure being reported carries */
+  keel__counters model; /* what the pool's counters ought to be */
+  uint64_t pools, settled, retried, cancels, lost, grants, shed, breakers; /* since the run began */
 };
 
 /* Prints seed, step and what is wrong, and ends the process. */
@@ -206,6 +223,20 @@ void sim_caller_opened(void *io, keel__conn *keel);
 void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
 sim_call *sim_call_of(const keel__request *request);
+
+/* ---- breaker.c: what is known of the server's life, and what the breaker makes of it */
+void sim_breaker_choose(sim_world *world);
+void sim_breaker_begin(sim_world *world);
+void sim_breaker_changed(void *io, keel_breaker_state from, keel_breaker_state to, const char *reason);
+void sim_breaker_by_hand(sim_world *world);
+void sim_breaker_answered(sim_world *world);
+void sim_breaker_opening(sim_world *world, sim_conn *conn);
+void sim_breaker_opened(sim_world *world, const sim_conn *conn);
+void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_reason reason);
+void sim_breaker_refused(sim_world *world, const sim_call *call, const keel__failure *failure);
+void sim_breaker_check(sim_world *world);
+void *sim_keep(void *io, const void *detail);
+void sim_drop(void *io, void *kept);
 
 /* ---- check.c */
 void sim_check_open(sim_world *world);

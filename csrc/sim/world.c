@@ -23,6 +23,9 @@ static const keel__ops ops = {
     .opened = sim_caller_opened,
     .gone = sim_caller_gone,
     .pool_closed = sim_caller_pool_closed,
+    .keep = sim_keep,
+    .drop = sim_drop,
+    .breaker = sim_breaker_changed,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -152,6 +155,7 @@ static void choose_config(sim_world *world) {
     config->shed = false;
     config->idle_timeout = config->max_lifetime = KEEL__NEVER;
   }
+  sim_breaker_choose(world);
   if (sim_chance(world, 40)) config->min = (uint32_t)sim_below(world, config->max + 1);
 }
 
@@ -199,6 +203,7 @@ static void begin_life(sim_world *world) {
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
   world->hold_count = world->gone_lease_count = world->event_count = 0;
   memset(&world->model, 0, sizeof world->model);
+  sim_breaker_begin(world);
   memset(world->answered_texts, 0, sizeof world->answered_texts);
   memset(world->longest, 0, sizeof world->longest);
   world->taken = 0;
@@ -217,6 +222,7 @@ static void end_life(sim_world *world) {
   keel__pool_destroy(world->pool);
   sim_server_free(world);
   sim_check_end(world);
+  if (world->kept != 0) sim_fail(world, "%ld details of failures are kept for ever", world->kept);
   if (memory.alive != 0) sim_fail(world, "%ld blocks of memory are left when the pool is gone", memory.alive);
   free(world->pool);
   world->pool = NULL;

@@ -138,6 +138,11 @@ const poolOptions = [
   ['circuitBreaker', { circuitBreaker: true }, /accepted is an object .* or false/],
   ['circuitBreaker', { circuitBreaker: 5 }, /accepted is an object .* or false/],
   ['circuitBreaker.failureThreshold', { circuitBreaker: { failureThreshold: 0 } }, WHOLE],
+  [
+    'circuitBreaker.slidingWindowSize',
+    { circuitBreaker: { slidingWindowSize: 100_001 } },
+    /from 1 to 100000/,
+  ],
   ['circuitBreaker.resetTimeout', { circuitBreaker: { resetTimeout: -1 } }, MILLISECONDS],
   ['circuitBreaker.treshold', { circuitBreaker: { treshold: 3 } }, /failureThreshold, resetTimeout/],
   ['circuitBreaker.slidingWindowType', { circuitBreaker: { slidingWindowType: 'x' } }, /COUNT_BASED/],

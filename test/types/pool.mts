@@ -1,5 +1,6 @@
 import { expectTypeOf } from 'expect-type';
 import {
+  type Breaker,
   type BreakerEvent,
   type NodeMetrics,
   Pool,
@@ -91,6 +92,10 @@ client.release('broken');
 
 // Metrics and health.
 expectTypeOf(pool.metrics()).toEqualTypeOf<PoolMetrics>();
+expectTypeOf(pool.breaker()).toEqualTypeOf<Breaker>();
+expectTypeOf(pool.breaker('db:5432').state).toEqualTypeOf<'CLOSED' | 'OPEN' | 'HALF_OPEN'>();
+// @ts-expect-error: it is moved by open() and close()
+pool.breaker().state = 'OPEN';
 expectTypeOf(pool.metrics().latency.queue).toEqualTypeOf<Summary>();
 expectTypeOf(pool.metrics().nodes[0]).toEqualTypeOf<NodeMetrics | undefined>();
 expectTypeOf<NodeMetrics['breaker']['state']>().toEqualTypeOf<'CLOSED' | 'OPEN' | 'HALF_OPEN'>();

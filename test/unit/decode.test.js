@@ -101,7 +101,7 @@ describe('event reader', () => {
 
   it('reads a failure with its fields', () => {
     const message = 'doppelter Schlüssel';
-    const body = [1, 2, 1, 69, 3, 0, 67, 5, 77, Buffer.byteLength(message), 72, 0];
+    const body = [1, 2, 1, 69, 3, 0, 0, 0, 67, 5, 77, Buffer.byteLength(message), 72, 0];
     const block = event(KIND.ERROR, body, texts('23505', message, ''), { connection: 3 });
     assert.deepEqual(reader(block).failure(0, ['KEEL_OK', 'KEEL_SERVER']), {
       code: 'KEEL_SERVER',
@@ -110,7 +110,27 @@ describe('event reader', () => {
       status: 'E',
       connId: 3,
       fields: { C: '23505', M: message, H: '' },
+      cause: undefined,
+      retryAfter: 0,
     });
+  });
+
+  it('reads a refusal with the failure that opened the breaker', () => {
+    const block = event(KIND.ERROR, [2, 1, 0, 73, 1, 0, 1, 250, 77, 4], texts('gone'));
+    const { code, cause, retryAfter, fields } = reader(block).failure(0, ['OK', 'LOST', 'BREAKER_OPEN']);
+    assert.deepEqual(
+      { code, cause, retryAfter, fields },
+      {
+        ...{ code: 'BREAKER_OPEN', cause: 'LOST', retryAfter: 250 },
+        fields: { M: 'gone' },
+      },
+    );
+  });
+
+  it("reads a breaker's change of state", () => {
+    const reason = '5 failures in a row';
+    const block = event(KIND.BREAKER, [0, 1, reason.length, 0], texts(reason));
+    assert.deepEqual(reader(block).breaker(0), { from: 'CLOSED', to: 'OPEN', reason });
   });
 
   it('reads an opened connection', () => {

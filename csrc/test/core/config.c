@@ -107,11 +107,77 @@ static void names_a_wrong_time(void **state) {
   }
 }
 
+static keel_pool_options guarded(void) {
+  keel_pool_options options = good();
+  options.breaker = 1;
+  options.breaker_failure_threshold = 5;
+  options.breaker_reset_timeout_ms = 30000;
+  options.breaker_slow_call_ms = 60000;
+  options.breaker_window_size = options.breaker_minimum_calls = 100;
+  options.breaker_probes = 1;
+  return options;
+}
+
+static void takes_a_breaker(void **state) {
+  (void)state;
+  keel_pool_options options = guarded();
+  keel__pool_config config;
+  options.breaker_failure_rate = 12.5;
+  options.breaker_window_size = 20;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+  assert_true(config.breaker.on && !config.breaker.by_time);
+  assert_int_equal(config.breaker.threshold, 5);
+  assert_true(config.breaker.reset_timeout == 30000 * MS && config.breaker.slow_call == 60000 * MS);
+  assert_true(config.breaker.failure_rate == 12.5 && config.breaker.slow_rate == 0);
+  assert_int_equal(config.breaker.minimum_calls, 20); /* no more than the window holds */
+  assert_true(config.breaker.probe_timeout == 5000 * MS);
+  options.breaker_by_time = 1;
+  options.breaker_probe_timeout_ms = 7;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+  assert_int_equal(config.breaker.minimum_calls, 100);
+  assert_true(config.breaker.by_time && config.breaker.probe_timeout == 7 * MS);
+  options.single = 1;
+  options.breaker_probes = 0;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+  assert_false(config.breaker.on);
+}
+
+static void names_what_is_wrong_with_a_breaker(void **state) {
+  (void)state;
+  keel_pool_options options = guarded();
+  options.breaker_failure_threshold = 0;
+  assert_refused(&options, "breaker_failure_threshold",
+                 "breaker_failure_threshold is 0; a whole number from 1 to 2147483647 is accepted");
+  options = guarded();
+  options.breaker_window_size = 100001;
+  assert_refused(&options, "breaker_window_size",
+                 "breaker_window_size is 100001; a whole number from 1 to 100000 is accepted");
+  options = guarded();
+  options.breaker_reset_timeout_ms = 0;
+  assert_refused(&options, "breaker_reset_timeout_ms",
+                 "breaker_reset_timeout_ms is 0; a whole number from 1 to 1000000000000 is accepted");
+  options = guarded();
+  options.breaker_failure_rate = 100.5;
+  assert_refused(&options, "breaker_failure_rate",
+                 "breaker_failure_rate is out of range; a number from 0 to 100 is accepted");
+  options = guarded();
+  options.breaker_slow_rate = NAN;
+  assert_refused(&options, "breaker_slow_rate",
+                 "breaker_slow_rate is out of range; a number from 0 to 100 is accepted");
+  options.breaker = 0;
+  keel__pool_config config;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(takes_what_is_right), cmocka_unit_test(a_single_pool_keeps_its_connection),
-      cmocka_unit_test(names_what_is_wrong), cmocka_unit_test(names_a_wrong_jitter),
+      cmocka_unit_test(takes_what_is_right),
+      cmocka_unit_test(a_single_pool_keeps_its_connection),
+      cmocka_unit_test(names_what_is_wrong),
+      cmocka_unit_test(names_a_wrong_jitter),
       cmocka_unit_test(names_a_wrong_time),
+      cmocka_unit_test(takes_a_breaker),
+      cmocka_unit_test(names_what_is_wrong_with_a_breaker),
   };
   return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

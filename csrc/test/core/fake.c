@@ -60,6 +60,7 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
   static const char *const outcomes[] = {"none", "not-sent", "rolled-back", "unknown"};
   fake *fake = io;
   unsigned tag = (unsigned)request->tag;
+  if (failure) fake->refusal = *failure;
   if (failure) {
     note(fake, "%s r%u %s", code_name(failure->code), tag, outcomes[failure->outcome]);
   } else if (request->kind == KEEL_ACQUIRE) {
@@ -92,8 +93,26 @@ static void op_pool_closed(void *io, keel__pool *pool) {
   note(io, "pool closed");
 }
 
-static const keel__ops ops = {op_open,   op_send,   op_reset,  op_cancel, op_close,
-                              op_settle, op_forget, op_opened, op_gone,   op_pool_closed};
+static void *op_keep(void *io, const void *detail) {
+  fake *fake = io;
+  if (!detail) return NULL;
+  fake->kept++;
+  return &fake->kept;
+}
+
+static void op_drop(void *io, void *kept) {
+  fake *fake = io;
+  assert_ptr_equal(kept, &fake->kept);
+  fake->kept--;
+}
+
+static void op_breaker(void *io, keel_breaker_state from, keel_breaker_state to, const char *reason) {
+  static const char *const names[] = {"CLOSED", "OPEN", "HALF_OPEN"};
+  note(io, "breaker %s %s (%s)", names[from], names[to], reason);
+}
+
+static const keel__ops ops = {op_open,   op_send, op_reset,       op_cancel, op_close, op_settle, op_forget,
+                              op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -128,6 +147,7 @@ void fake_free(fake *fake) {
   assert_int_equal(fake->forgotten, fake->tags);
   assert_true(keel__pool_next(&fake->pool) == KEEL__NEVER);
   keel__pool_destroy(&fake->pool);
+  assert_int_equal(fake->kept, 0);
   free(fake);
 }
 
@@ -198,7 +218,12 @@ void fake_opened(fake *fake, uint32_t conn) {
 }
 
 void fake_open_fails(fake *fake, uint32_t conn) {
+  fake_open_refused(fake, conn, "");
+}
+
+void fake_open_refused(fake *fake, uint32_t conn, const char *sqlstate) {
   keel__failure failure = {.code = KEEL_CONNECT_FAILED, .detail = fake};
+  memcpy(failure.sqlstate, sqlstate, strlen(sqlstate) + 1);
   keel__conn_open_failed(fake->conns[conn], &failure, fake->now);
 }
 

@@ -26,6 +26,8 @@ typedef struct fake {
   keel__plan plans[MOST];  /* of the last sending, by tag */
   uint64_t leases[MOST];   /* granted, by tag of the acquire; setup leases by MOST - connection id */
   uint32_t tags, forgotten;
+  int kept;              /* details that are kept and not yet dropped */
+  keel__failure refusal; /* the last that any request was settled with */
 } fake;
 
 /* max 2, nothing else limited, one statement at a time. */
@@ -36,7 +38,7 @@ void fake_free(fake *fake);
 
 /* What was asked for since the last time, one word group each, joined by ", ":
  *   open c1 | send c1 r1 | reset c1 | cancel c1 | close c1 LOST | opened c1 | gone c1 LOST | ok r1 | CODE r1 outcome |
- *   lend c1 r1 | pool closed */
+ *   lend c1 r1 | breaker FROM TO (reason) | pool closed */
 #define expect(fake, text) fake_expect(fake, text, __FILE__, __LINE__)
 void fake_expect(fake *fake, const char *text, const char *file, int line);
 void fake_ignore(fake *fake); /* what was asked for until now does not matter */
@@ -53,6 +55,7 @@ keel__request *fake_acquire(fake *fake, keel__time timeout);
 /* Reports. */
 void fake_opened(fake *fake, uint32_t conn);
 void fake_open_fails(fake *fake, uint32_t conn);
+void fake_open_refused(fake *fake, uint32_t conn, const char *sqlstate); /* by the server */
 void fake_answer(fake *fake, uint32_t conn, char status);
 void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status);
 /* The same, raised by something that the statement called. */

@@ -157,6 +157,8 @@ static void take_error(answer *answer, const keel_event *event) {
   answer->code = keel_error_code(event);
   answer->outcome = keel_error_outcome(event);
   answer->attempts = keel_error_attempts(event);
+  answer->cause = keel_error_cause(event);
+  answer->retry_after = keel_error_retry_after(event);
   copy(answer->sqlstate, sizeof answer->sqlstate, keel_error_field(event, 'C'));
   copy(answer->system, sizeof answer->system, keel_error_field(event, 'e'));
   copy(answer->message, sizeof answer->message, keel_error_field(event, 'M'));
@@ -227,6 +229,12 @@ static void take_other(client *client, const keel_event *event) {
       break;
     case KEEL_EV_POOL_CLOSED:
       client->pool_closed++;
+      break;
+    case KEEL_EV_BREAKER:
+      client->breakers++;
+      client->breaker_from = keel_breaker_from(event);
+      client->breaker_to = keel_breaker_to(event);
+      copy(client->breaker_reason, sizeof client->breaker_reason, keel_breaker_reason(event));
       break;
     default:
       fail_msg("an event of kind %d without a tag", (int)keel_event_type(event));

@@ -22,6 +22,8 @@ typedef struct answer {
   keel_code code;
   keel_outcome outcome;
   uint32_t attempts, connection;
+  keel_code cause;
+  int64_t retry_after;
   uint64_t lease;
   char sqlstate[8], system[32], message[512], detail[128];
   char tags[512]; /* command tags, each followed by ';' */
@@ -45,6 +47,9 @@ typedef struct client {
       opened_parameters[512];
   uint64_t opened_lease;
   uint32_t asking; /* connection that wants a password */
+  int breakers;    /* changes of the breaker's state, and the last of them */
+  keel_breaker_state breaker_from, breaker_to;
+  char breaker_reason[64];
 } client;
 
 /* The test server's connection string with `more` behind it. */
