@@ -68,6 +68,7 @@ enum keel__block_offsets {
  * keel_outcome, word 10 attempts, word 11 transaction status, word 12 number of fields, word 13 bytes of all texts; then two
  * words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
  * (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
+/* KEEL_EV_HEALTH: the same, but for word 10: the latency in microseconds, -1: none was measured. */
 enum keel__block_error {
   KEEL__E_CODE = 8,
   KEEL__E_OUTCOME = 9,

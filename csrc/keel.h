@@ -154,6 +154,12 @@ typedef struct keel_pool_options {
   int ask_password; /* 1: KEEL_EV_PASSWORD asks at every new connection; answer keel_pool_password */
   int announce;     /* 1: KEEL_EV_OPENED and KEEL_EV_CLOSED for every connection; default 1 */
   int single;       /* 1: a pool of one connection that is opened once and not replaced (pg's Client) */
+  /* KEEL_EV_HEALTH about so often (times 0.9 to 1.1): whether the node answers. Asked of a connection that nobody misses, an
+   * idle one or a new one; where all are in use the answers that their users get are the proof. 0: off (default) */
+  int64_t health_check_interval_ms;
+  /* A connection that has been idle for longer is checked before it is handed out, in the caller's time; one that does not
+   * answer within connect_timeout_ms (5 s at most) is closed and the next is taken. -1: never checked (default) */
+  int64_t alive_bypass_ms;
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);
@@ -178,6 +184,10 @@ KEEL_API void keel_pool_free(keel_pool *pool);
 
 /* 1: from now on new connections are lent to the owner first (hold_new). Any thread. */
 KEEL_API void keel_pool_hold_new(keel_pool *pool, int on);
+
+/* Asks for a health check now; KEEL_EV_HEALTH tells what it found, within connect_timeout_ms (5 s where there is none) for each
+ * connection that had to be tried, of which there are two at most. Several calls may share one event. Any thread. */
+KEEL_API void keel_pool_check(keel_pool *pool);
 
 /* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */
 KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password,
@@ -269,6 +279,7 @@ typedef enum keel_event_kind {
   KEEL_EV_PASSWORD = 12,    /* answer with keel_pool_password */
   KEEL_EV_POOL_CLOSED = 13, /* last event of a pool */
   KEEL_EV_COPY = 14,        /* COPY: FROM STDIN is made to fail (57014), the data of TO STDOUT is dropped */
+  KEEL_EV_HEALTH = 17,      /* the node was checked; keel_error_code is KEEL_OK when it is well */
 } keel_event_kind;
 
 /* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
@@ -305,7 +316,9 @@ KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint
                                      uint32_t *length);
 /* KEEL_EV_COMPLETE: the command tag ("INSERT 0 1"), NUL-terminated. */
 KEEL_API const char *keel_complete_tag(const keel_event *event);
-/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
+/* KEEL_EV_HEALTH: how long the server took to answer, in microseconds; -1: it did not, or it was busy answering others. */
+KEEL_API int64_t keel_health_latency_us(const keel_event *event);
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
  * 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as "ECONNREFUSED") where there is
  * one. "" when it was not given. */
 KEEL_API keel_code keel_error_code(const keel_event *event);
@@ -331,6 +344,7 @@ typedef struct keel_pool_stats {
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;
   double created, closed, connect_failed, resets;
+  double healthy, last_check; /* by the last health check: 1 or 0, and when it was (ms since 1970); 1 and 0: none yet */
   keel_summary latency_total, latency_queue, latency_server, latency_delivery;
 } keel_pool_stats;
 

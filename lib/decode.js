@@ -24,6 +24,7 @@ const KIND = {
   PASSWORD: 12,
   POOL_CLOSED: 13,
   COPY: 14,
+  HEALTH: 17,
 };
 
 /* Header of every event. */
@@ -219,6 +220,12 @@ class EventReader {
       connId: words[at + CONNECTION],
       fields: this.messageFields(at),
     };
+  }
+
+  /** A failure with how long the check took: undefined where that was not measured. */
+  health(at, codes) {
+    const { attempts: latencyUs, ...failure } = this.failure(at, codes);
+    return { ...failure, attempts: 0, latencyMs: latencyUs < 0 ? undefined : latencyUs / 1000 };
   }
 
   messageFields(at) {

@@ -164,6 +164,8 @@ class Dispatcher {
         return pool.handlers.parameter?.(connId, ...reader.parameter(at));
       case KIND.PASSWORD:
         return pool.handlers.password?.(connId);
+      case KIND.HEALTH:
+        return pool.handlers.health?.(reader.health(at, this.#native.codes));
       case KIND.POOL_CLOSED:
         return pool.ended();
       default:

@@ -30,6 +30,7 @@ class PoolClients {
       notification: (info) => linkOf(info.connId)?.notification(info),
       parameter: (connId, name, value) => linkOf(connId)?.parameter(name, value),
       password: (connId) => this.pool._passwords.answer(this.pool._engine, connId),
+      health: (info) => this.pool._health.heard(info),
       poolClosed: () => this.pool._closed(),
     };
   }

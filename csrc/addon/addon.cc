@@ -59,7 +59,7 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
                            stats.slow,          stats.running,    stats.total,     stats.idle,
                            stats.active,        stats.connecting, stats.waiting,   stats.min,
                            stats.max,           stats.created,    stats.closed,    stats.connect_failed,
-                           stats.resets};
+                           stats.resets,        stats.healthy,    stats.last_check};
   return std::copy(std::begin(counts), std::end(counts), at);
 }
 

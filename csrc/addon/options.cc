@@ -52,6 +52,8 @@ const Named<int64_t> kTimes[] = {
     {"queryTimeout", &keel_pool_options::query_timeout_ms},
     {"cancelTimeout", &keel_pool_options::cancel_timeout_ms},
     {"drainTimeout", &keel_pool_options::drain_timeout_ms},
+    {"healthCheckInterval", &keel_pool_options::health_check_interval_ms},
+    {"aliveBypass", &keel_pool_options::alive_bypass_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},

@@ -159,7 +159,7 @@ static void release(sim_world *world) {
   if (released.conn) {
     if (released.conn->conn->setup_lease && !destroy) world->failed_at = 0;
     released.conn->destroy_asked = destroy;
-    released.conn->last_used = world->now;
+    released.conn->last_used = released.conn->last_proof = world->now;
     released.conn->lease = 0;
     released.conn->ending_lease = released.lease;
   }
@@ -188,14 +188,23 @@ static void close_perhaps(sim_world *world) {
   }
 }
 
+static void ask_for_health(sim_world *world) {
+  sim_trace(world, "is it well?");
+  world->health_asked = true;
+  keel__pool_check(world->pool, world->now);
+}
+
 static void change_something(sim_world *world) {
-  switch (sim_below(world, 4)) {
+  switch (sim_below(world, 5)) {
     case 0:
       world->config.hold_new = sim_chance(world, 30);
       keel__pool_hold_new(world->pool, world->config.hold_new);
       break;
     case 1:
       world->mood.down = world->mood.open_fails > 0 && sim_chance(world, 30);
+      break;
+    case 2:
+      ask_for_health(world);
       break;
     default:
       close_perhaps(world);
@@ -291,7 +300,8 @@ void sim_caller_opened(void *io, keel__conn *keel) {
   if (conn->opened || conn->closing) sim_fail(world, "c%u is announced when it should not be", keel->id);
   conn->opened = true;
   world->failed_at = 0;
-  conn->last_used = world->now;
+  conn->last_used = conn->last_proof = world->now;
+  conn->opened_at = world->now;
   world->model.created++;
   keel__time life = world->config.max_lifetime;
   double least = (double)life * (1 - world->config.lifetime_jitter) - 1;
@@ -313,6 +323,15 @@ void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, cons
   world->model.closed_for[reason]++;
   for (uint32_t i = 0; i < world->hold_count; i++)
     if (world->holds[i].conn == conn) world->holds[i].conn = NULL;
+}
+
+void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure) {
+  sim_world *world = io;
+  if (pool != world->pool) sim_fail(world, "another pool's health");
+  sim_trace(world, "it is %s", failure ? name_of(failure->code) : "well");
+  sim_check_verdict(world, latency, failure);
+  world->health_asked = false;
+  world->verdicts++;
 }
 
 void sim_caller_pool_closed(void *io, keel__pool *pool) {

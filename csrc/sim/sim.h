@@ -59,12 +59,13 @@ typedef struct sim_call {
   keel_outcome outcome;
 } sim_call;
 
-/* A statement, or a reset (`call` NULL), on its way through a session. */
+/* A statement, or a reset or check (`call` NULL), on its way through a session. */
 typedef struct sim_job {
   sim_call *call;
   keel__plan plan;
   bool running, interrupted, finished;
   bool failed, prepared, nested, clean;
+  bool check;
   char sqlstate[6];
   char status;
 } sim_job;
@@ -93,6 +94,9 @@ struct sim_conn {
   uint32_t backend;
   keel__time last_answer; /* the server's latest */
   keel__time last_heard;  /* when we had it */
+  bool check_passed; /* the last one */
+  keel__time check_begun;
+  keel__time last_proof; /* when it was last known to be there: used, or checked */
 };
 
 enum sim_prepared { SIM_ABSENT, SIM_PRESENT, SIM_STALE };
@@ -126,7 +130,7 @@ typedef struct sim_hold {
 typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
-  unsigned cancel_lost, jump;
+  unsigned cancel_lost, jump, check_hangs;
   bool pooler, down;
 } sim_mood;
 
@@ -148,6 +152,7 @@ struct sim_world {
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
   keel__time failed_at;      /* when the latest failed; 0: none since one succeeded */
   const sim_call *aborting, *submitting;
+  bool health_asked;     /* by hand, and not yet told */
   sim_conn *conns;
   uint32_t conn_count; /* opened or being opened, and not told to close */
   sim_call calls[SIM_MOST_CALLS];
@@ -164,6 +169,7 @@ struct sim_world {
   const void *detail;                                      /* what the failure being reported carries */
   keel__counters model;                                    /* what the pool's counters ought to be */
   uint64_t pools, settled, retried, cancels, lost, grants; /* since the run began */
+  uint64_t checks, verdicts;
 };
 
 /* Prints seed, step and what is wrong, and ends the process. */
@@ -187,6 +193,7 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request);
 void sim_server_reset(void *io, keel__conn *keel);
 void sim_server_cancel(void *io, keel__conn *keel);
 void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
+void sim_server_check(void *io, keel__conn *keel);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
 void sim_server_free(sim_world *world);
@@ -199,7 +206,19 @@ void sim_caller_forget(void *io, keel__request *request);
 void sim_caller_opened(void *io, keel__conn *keel);
 void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
+void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
 sim_call *sim_call_of(const keel__request *request);
+
+
+/* ---- check_health.c */
+/* Connections that those who wait may count on. */
+unsigned sim_coming(const sim_world *world);
+bool sim_is_fresh(const sim_world *world, const sim_conn *conn);
+keel__time sim_check_limit(const sim_world *world); /* how long a check may take */
+void sim_check_fresh(sim_world *world, const sim_conn *conn, const char *before);
+void sim_check_check(sim_world *world, const sim_conn *conn);
+void sim_check_verdict(sim_world *world, keel__time latency, const keel__failure *failure);
+void sim_check_health(sim_world *world); /* after a tick */
 
 /* ---- check.c */
 void sim_check_open(sim_world *world);
@@ -211,5 +230,6 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_check_step(sim_world *world, bool timers_are_done);
 void sim_check_end(sim_world *world);
+unsigned sim_opened_count(const sim_world *world);
 
 #endif

@@ -92,8 +92,23 @@ static void op_pool_closed(void *io, keel__pool *pool) {
   note(io, "pool closed");
 }
 
+static void op_check(void *io, keel__conn *conn) {
+  note(io, "check c%u", conn->id);
+}
+
+static void op_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure) {
+  (void)pool;
+  if (failure)
+    note(io, "unwell %s", code_name(failure->code));
+  else if (latency == KEEL__NEVER)
+    note(io, "well");
+  else
+    note(io, "well %u ms", (unsigned)(latency / MS));
+}
+
 static const keel__ops ops = {op_open,   op_send,   op_reset,  op_cancel, op_close,
-                              op_settle, op_forget, op_opened, op_gone,   op_pool_closed};
+                              op_settle, op_forget, op_opened, op_gone,   op_pool_closed,
+                              .check = op_check, .healthy = op_healthy};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -107,6 +122,8 @@ keel__pool_config fake_config(void) {
       .query_timeout = KEEL__NEVER,
       .cancel_timeout = KEEL__NEVER,
       .drain_timeout = KEEL__NEVER,
+      .health_interval = KEEL__NEVER,
+      .alive_bypass = KEEL__NEVER,
   };
 }
 
@@ -218,6 +235,15 @@ void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status) {
 
 void fake_error_within(fake *fake, uint32_t conn, const char *sqlstate, char status) {
   answer_error(fake, conn, sqlstate, status, true);
+}
+
+void fake_checked(fake *fake, uint32_t conn) {
+  keel__conn_checked(fake->conns[conn], NULL, fake->now);
+}
+
+void fake_check_fails(fake *fake, uint32_t conn) {
+  keel__failure failure = {.code = KEEL_SERVER, .detail = fake};
+  keel__conn_checked(fake->conns[conn], &failure, fake->now);
 }
 
 void fake_lost(fake *fake, uint32_t conn) {
