@@ -42,7 +42,7 @@ static void go_back(keel__conn *conn) {
   keel__list *idle = &conn->pool->conns[KEEL__CONN_IDLE];
   keel__conn_set_state(conn, KEEL__CONN_IDLE);
   keel__link *next = keel__list_next(idle, &conn->link);
-  while (next && keel__conn_of(next)->idle_since > conn->idle_since) next = keel__list_next(idle, next);
+  while (next && keel__conn_of(next)->idle_since >= conn->idle_since) next = keel__list_next(idle, next);
   keel__list_remove(idle, &conn->link);
   keel__list_insert(idle, next ? next : &idle->ends, &conn->link);
   keel__conn_arm_idle(conn, conn->idle_since);

@@ -1,11 +1,13 @@
 /*
  * health.c: whether the node is well. Asked every config.health_interval and by hand, of a connection that nobody misses: an
- * idle one, or a new one while there is room. Where all are in use the answers that their users get are the proof. One
- * connection's silence proves nothing but its own death, so after it a new one is tried; what that meets is the verdict.
+ * idle one. Where all are in use the answers that their users got are the proof; where there were none, a new one is opened if
+ * there is room. One connection's silence proves nothing but its own death, so after it a new one is tried; what that meets
+ * is the verdict.
  */
 #include "internal.h"
 
 #define LONGEST 5000000u  /* us that a check may take where opening has no limit */
+#define MOMENT 1000u      /* us */
 #define LOOK_AGAIN 50000u /* us after which somebody who asked, and for whom there was nothing, is looked after again */
 
 /* ---- verdicts */
@@ -79,10 +81,10 @@ static bool is_spare(const keel__pool *pool, const keel__conn *conn, keel__time 
   return pool->conns[KEEL__CONN_IDLE].count > 1 || has_room(pool) || pool->health.by_hand || unused;
 }
 
+/* NULL: none, or it is about to go. What is idle while somebody waits is stale, so that the check is for him too. */
 static keel__conn *longest_idle(keel__pool *pool, keel__time now) {
   keel__conn *conn = keel__conn_of(keel__list_last(&pool->conns[KEEL__CONN_IDLE]));
-  /* What is idle while somebody waits is his, once it has been checked; and a retired one is about to go. */
-  return !conn || pool->queue.count > 0 || keel__conn_retired(conn, now) ? NULL : conn;
+  return !conn || keel__conn_retired(conn, now) ? NULL : conn;
 }
 
 /* ---- a check */
@@ -95,6 +97,10 @@ static void ask(keel__conn *conn, keel__time now) {
   if (conn->state == KEEL__CONN_IDLE) keel__conn_check(conn, now);
 }
 
+static keel__time sooner(keel__time a, keel__time b) {
+  return a < b ? a : b;
+}
+
 static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   keel__health *health = &pool->health;
   if (was_answered(pool, recent(pool, now)))
@@ -102,7 +108,7 @@ static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   else if (idle && !health->doubted)
     ask(idle, now);
   else if (health->by_hand)
-    keel__heap_set(&pool->timers, &health->timer, keel__time_after(now, LOOK_AGAIN));
+    keel__heap_set(&pool->timers, &health->timer, sooner(now + LOOK_AGAIN, health->end));
   else if (is_at_work(pool))
     failed(pool, KEEL_ACQUIRE_TIMEOUT);
   else
@@ -115,7 +121,8 @@ static void try_new(keel__pool *pool, keel__conn *idle, keel__time now) {
   /* Before the attempt begins, which may ask who it is for. */
   keel__heap_set(&pool->timers, &health->timer, health->end);
   if (keel__pool_opening(pool) > 0) return;
-  if (!has_room(pool)) {
+  bool known = !health->by_hand && !health->doubted && was_answered(pool, recent(pool, now));
+  if (known || !has_room(pool)) {
     judge(pool, idle, now);
   } else if (backs_off && !health->by_hand) {
     /* The server has just refused; that was told to those who asked for the connection. */
@@ -137,9 +144,10 @@ static void look(keel__pool *pool, keel__time now) {
     try_new(pool, idle, now);
 }
 
+/* A moment after an attempt's own end, which has more to tell. */
 static keel__time end_after(const keel__pool *pool, keel__time now) {
   keel__time connect = pool->config.connect_timeout;
-  return keel__time_after(now, connect == KEEL__NEVER ? LONGEST : connect);
+  return keel__time_after(now, (connect == KEEL__NEVER ? LONGEST : connect) + MOMENT);
 }
 
 static void begin(keel__pool *pool, bool by_hand, keel__time now) {

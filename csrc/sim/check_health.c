@@ -55,7 +55,8 @@ void sim_check_check(sim_world *world, const sim_conn *conn) {
   if (conn->conn->state != KEEL__CONN_CHECKING) sim_fail(world, "c%u is checked and looks idle", id);
   if (for_health) {
     if (world->closing) sim_fail(world, "a closing pool looks after its health");
-    if (pool->queue.count > 0) sim_fail(world, "c%u is taken from those who wait", id);
+    if (pool->queue.count > 0 && sim_is_fresh(world, conn))
+      sim_fail(world, "c%u is taken from those who wait", id);
     if (is_missed(world, conn)) sim_fail(world, "the last free connection, c%u, is taken from users", id);
     return;
   }
@@ -109,7 +110,7 @@ void sim_check_health(sim_world *world) {
     return;
   }
   keel__time next = interval == KEEL__NEVER ? 0 : interval + interval / 10 + 1;
-  keel__time limit = world->config.connect_timeout == KEEL__NEVER ? LONGEST : world->config.connect_timeout;
+  keel__time limit = 1000 + (world->config.connect_timeout == KEEL__NEVER ? LONGEST : world->config.connect_timeout);
   if (next < limit) next = limit;
   if (next < LONGEST_BACKOFF) next = LONGEST_BACKOFF;
   if (!keel__timer_is_set(&pool->health.timer) || pool->health.timer.due > world->now + next)

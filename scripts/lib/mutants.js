@@ -198,8 +198,8 @@ const MUTANTS = [
   {
     name: 'a connection that its owner sets up does not count for those who wait',
     file: 'core/open.c',
-    from: 'opening + pool->setup_leases',
-    to: 'opening',
+    from: 'keel__pool_opening(pool) + pool->setup_leases + checked',
+    to: 'keel__pool_opening(pool) + checked',
   },
   {
     name: "a neighbour hit by another's cancel is failed",

@@ -20,7 +20,8 @@ describe('a link that falls silent', () => {
     cluster = await sharedCluster();
   });
 
-  afterEach(() => Promise.all(open.splice(0).map((pool) => pool.end({ force: true }))));
+  const endAll = () => Promise.all(open.splice(0).map((pool) => pool.end({ force: true })));
+  afterEach(endAll);
 
   /** With the hardened profile, in which a server that does not end a cancelled statement has the time to connect for it. */
   function make(more) {
@@ -60,7 +61,7 @@ describe('a link that falls silent', () => {
       proxy.silence();
       await told;
       await recovers(pool);
-      await pool.end({ force: true });
+      await endAll();
     } finally {
       await proxy.close();
     }
@@ -102,8 +103,7 @@ describe('a link that falls silent', () => {
       for (const pid of frozen) process.kill(pid, 'SIGCONT');
     }
     await until(() => pool.query('select 1').then(() => true), { timeout: 10_000, what: 'the pool to recover' });
-    await pool.end();
-    open.pop();
+    await endAll();
     await own.stop({ mode: 'immediate' });
   });
 
@@ -128,8 +128,7 @@ describe('a link that falls silent', () => {
       const [seconds, ...others] = keepalives(proxy.port);
       assert.deepEqual(others, []);
       assert.ok(seconds > 5 && seconds <= 10, `${seconds} s`);
-      await pool.end();
-      open.pop();
+      await endAll();
       await proxy.close();
     });
 

@@ -199,7 +199,7 @@ static void its_idle_time_goes_on(void **state) {
   fake_wait(fake, 29 * MS);
   expect(fake, "");
   fake_wait(fake, 1 * MS);
-  expect(fake, "gone c2 IDLE_TIMEOUT, close c2 IDLE_TIMEOUT, gone c1 IDLE_TIMEOUT, close c1 IDLE_TIMEOUT");
+  expect(fake, "gone c1 IDLE_TIMEOUT, close c1 IDLE_TIMEOUT, gone c2 IDLE_TIMEOUT, close c2 IDLE_TIMEOUT");
   fake_free(fake);
 }
 
@@ -367,20 +367,31 @@ static void a_user_gets_the_connection_that_passed(void **state) {
   fake_free(fake);
 }
 
-static void a_refused_attempt_beside_answers_is_no_verdict(void **state) {
+static void with_answers_to_others_nothing_is_opened(void **state) {
   (void)state;
-  keel__pool_config config = watching();
-  config.max = 2;
-  fake *fake = fake_warm(config, 1);
+  fake *fake = fake_warm(watching(), 1);
   fake_query(fake);
   fake->now = fake->pool.health.timer.due - 1 * MS;
   fake_answer(fake, 1, 'I');
   fake_query(fake);
   fake_ignore(fake);
   until_check(fake);
+  expect(fake, "well");
+  fake_free(fake);
+}
+
+static void a_refused_attempt_beside_answers_is_no_verdict(void **state) {
+  (void)state;
+  fake *fake = fake_warm(watching(), 1);
+  fake_query(fake);
+  fake_wait(fake, 0);
+  fake->now += 3 * INTERVAL;
+  fake_ignore(fake);
+  until_check(fake);
   expect(fake, "open c2");
+  fake_answer(fake, 1, 'I');
   fake_open_fails(fake, 2);
-  expect(fake, "close c2 OPEN_FAILED, well");
+  expect(fake, "ok r1, close c2 OPEN_FAILED, well");
   fake_free(fake);
 }
 
@@ -449,7 +460,7 @@ static void or_there_is_none(void **state) {
   ask(fake);
   for (int i = 0; i < 3; i++) fake_wait(fake, 50 * MS);
   expect(fake, "");
-  fake_wait(fake, 50 * MS);
+  fake_wait(fake, 51 * MS);
   expect(fake, "unwell ACQUIRE_TIMEOUT");
   fake_free(fake);
 }
@@ -493,6 +504,7 @@ int main(void) {
       cmocka_unit_test(a_dead_connection_is_no_verdict),
       cmocka_unit_test(two_deaths_are),
       cmocka_unit_test(a_user_gets_the_connection_that_passed),
+      cmocka_unit_test(with_answers_to_others_nothing_is_opened),
       cmocka_unit_test(a_refused_attempt_beside_answers_is_no_verdict),
       cmocka_unit_test(after_a_refusal_it_is_not_rushed),
       cmocka_unit_test(may_be_asked_for),
