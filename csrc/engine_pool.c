@@ -126,7 +126,8 @@ static keel_code core_init(keel_pool *pool, keel__pool_config *config) {
   pool->farewell = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->tombstone = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->verdict = keel__event_report(KEEL_EV_HEALTH, &(keel__report){0}, NULL);
-  if (pool->farewell == NULL || pool->tombstone == NULL || pool->verdict == NULL || delivery_init(&pool->delivery) != KEEL_OK)
+  if (pool->farewell == NULL || pool->tombstone == NULL || pool->verdict == NULL ||
+      delivery_init(&pool->delivery) != KEEL_OK)
     return KEEL_NO_MEMORY;
   keel_code code = keel__pool_init(&pool->core, config, &keel__engine_ops, pool, random_u64());
   if (code == KEEL_OK) {

@@ -192,7 +192,7 @@ static keel_event *health_event(keel_pool *pool, const keel__report *report, con
 static double now_since_1970(void) {
   uv_timeval64_t time = {0, 0};
   uv_gettimeofday(&time);
-  return (double)time.tv_sec * 1000 + (double)(time.tv_usec / 1000);
+  return (double)time.tv_sec * 1000 + (double)time.tv_usec / 1000;
 }
 
 static void op_healthy(void *io, keel__pool *core, keel__time latency, const keel__failure *failure) {

@@ -344,7 +344,7 @@ typedef struct keel_pool_stats {
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;
   double created, closed, connect_failed, resets;
-  double healthy, last_check; /* by the last health check: 1 or 0, and when it was (ms since 1970); 1 and 0: none yet */
+  double healthy, last_check; /* of the last health check: 1 or 0, when (ms since 1970); 1, 0: none yet */
   keel_summary latency_total, latency_queue, latency_server, latency_delivery;
 } keel_pool_stats;
 

@@ -50,7 +50,12 @@ class Health {
 
   #nodeOf(info) {
     const healthy = info.code === HEALTHY;
-    const node = { node: this.#pool._where.node, healthy, role: 'primary', latencyMs: info.latencyMs ?? null };
+    const node = {
+      node: this.#pool._where.node,
+      healthy,
+      role: 'primary',
+      latencyMs: info.latencyMs ?? null,
+    };
     if (!healthy) node.error = healthErrorOf(info, this.#pool._where);
     return node;
   }

@@ -18,7 +18,7 @@ function nodeMetrics(pool, stats) {
     host,
     port,
     healthy: stats.healthy === 1,
-    lastCheck: stats.lastCheck === 0 ? null : stats.lastCheck,
+    lastCheck: stats.lastCheck === 0 ? null : Math.floor(stats.lastCheck),
     breaker: { state: 'CLOSED', failures: 0, opened: 0, rejected: 0, lastFailureTime: null },
     connections: {
       ...pick(stats, ['total', 'idle', 'active', 'connecting', 'waiting', 'min', 'max', 'created', 'closed']),

@@ -69,8 +69,8 @@ typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL
 /* Why a connection is closed; each is counted. */
 #define KEEL__CLOSE_MAP(X) \
   X(IDLE_TIMEOUT)          \
-  X(LIFETIME) X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) \
-  X(CHECK_FAILED)
+  X(LIFETIME)              \
+  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(CHECK_FAILED)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
@@ -146,6 +146,7 @@ struct keel__conn {
   keel__request *cancel_target;        /* NULL once it has ended */
   bool reset_asked;                    /* from ops->reset to keel__conn_reset */
   bool release_wanted, destroy_wanted; /* by the holder, once what he submitted has ended */
+  bool check_slow;                     /* those who wait no longer count on its check */
   bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
   char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
   uint32_t uses;
@@ -161,7 +162,6 @@ struct keel__conn {
   keel__time opened, idle_since, open_started;
   keel__time fresh_since; /* given back, opened or checked: from then on config.alive_bypass counts */
   keel__time check_begun;
-  bool check_slow; /* those who wait no longer count on its check */
   keel__time retire_at; /* KEEL__NEVER: its age does not matter */
   void *io;             /* the I/O side's own */
 };
@@ -247,7 +247,7 @@ typedef struct keel__health {
   bool under_way;
   bool by_hand;     /* somebody has asked for it and waits */
   bool doubted;     /* the connection that it was made on has died: only a new one can tell */
-  keel__conn *conn; /* the connection that it is made on; NULL: one that is being opened, or whichever answers */
+  keel__conn *conn; /* that it is made on; NULL: one that is being opened, or whichever answers */
   keel__time begun;
   keel__time end; /* when it is given up; KEEL__NEVER: it begins anew with a new connection */
 } keel__health;

@@ -8,7 +8,7 @@
 
 #define LONGEST 5000000u  /* us that a check may take where opening has no limit */
 #define MOMENT 1000u      /* us */
-#define LOOK_AGAIN 50000u /* us after which somebody who asked, and for whom there was nothing, is looked after again */
+#define LOOK_AGAIN 50000u /* us until it is looked again for somebody for whom there was nothing to see */
 
 /* ---- verdicts */
 

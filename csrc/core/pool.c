@@ -93,8 +93,9 @@ static void dispatch(keel__pool *pool, keel__time now) {
 /* ---- closing */
 
 static void close_unneeded(keel__pool *pool) {
-  static const keel__conn_state unneeded[] = {KEEL__CONN_ASKING, KEEL__CONN_RESOLVING, KEEL__CONN_CONNECTING,
-                                              KEEL__CONN_STARTING, KEEL__CONN_IDLE, KEEL__CONN_CHECKING};
+  static const keel__conn_state unneeded[] = {KEEL__CONN_ASKING,     KEEL__CONN_RESOLVING,
+                                              KEEL__CONN_CONNECTING, KEEL__CONN_STARTING,
+                                              KEEL__CONN_IDLE,       KEEL__CONN_CHECKING};
   for (unsigned i = 0; i < sizeof unneeded / sizeof *unneeded; i++)
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[unneeded[i]]))) != NULL;)
       keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);

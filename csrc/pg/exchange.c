@@ -90,8 +90,7 @@ static bool send_item(keel__wire *wire, keel__item *item) {
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
   /* To the server the comment is an empty statement: it parses it, answers, and has nothing to do. */
   const char *text = item->is_check ? "-- pgkeel: are you there?" : "ROLLBACK";
-  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 &&
-         keel__pq_sync(wire->pg) == 1;
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
 static keel__phase phase_after(const keel__item *item, keel__phase phase) {

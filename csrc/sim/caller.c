@@ -318,7 +318,8 @@ void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, cons
   sim_conn *conn = keel->io;
   if (!conn->opened || conn->gone) sim_fail(world, "c%u is gone without having been there", keel->id);
   bool silent = reason == KEEL__CLOSE_CHECK_FAILED && conn->job_count > 0; /* nobody has said anything */
-  if (failure && failure->detail != (silent ? NULL : world->detail)) sim_fail(world, "the detail of a failure got lost");
+  if (failure && failure->detail != (silent ? NULL : world->detail))
+    sim_fail(world, "the detail of a failure got lost");
   conn->gone = true;
   world->model.closed++;
   world->model.closed_for[reason]++;

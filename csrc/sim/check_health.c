@@ -1,8 +1,8 @@
 /* check_health.c: what must hold of checks and of what is said of the node's health. */
 #include "sim.h"
 
-#define LONGEST 5000000u    /* us that a check may take at most */
-#define PATIENCE 500000u    /* us that those who wait count on one */
+#define LONGEST 5000000u /* us that a check may take at most */
+#define PATIENCE 500000u /* us that those who wait count on one */
 #define LONGEST_BACKOFF 5000000u
 
 keel__time sim_check_limit(const sim_world *world) {
@@ -30,7 +30,8 @@ unsigned sim_coming(const sim_world *world) {
 /* ---- a check */
 
 void sim_check_fresh(sim_world *world, const sim_conn *conn, const char *before) {
-  if (!sim_is_fresh(world, conn)) sim_fail(world, "c%u is stale and gets %s unchecked", conn->conn->id, before);
+  if (!sim_is_fresh(world, conn))
+    sim_fail(world, "c%u is stale and gets %s unchecked", conn->conn->id, before);
 }
 
 static bool is_missed(const sim_world *world, const sim_conn *conn) {
@@ -68,7 +69,8 @@ void sim_check_check(sim_world *world, const sim_conn *conn) {
 
 static bool was_answered(const sim_world *world, keel__time since) {
   for (const sim_conn *conn = world->conns; conn; conn = conn->next)
-    if (conn->opened && !conn->closing && (conn->last_heard >= since || conn->opened_at >= since)) return true;
+    if (conn->opened && !conn->closing && (conn->last_heard >= since || conn->opened_at >= since))
+      return true;
   return false;
 }
 
@@ -79,12 +81,14 @@ void sim_check_verdict(sim_world *world, keel__time latency, const keel__failure
     if (latency != KEEL__NEVER) sim_fail(world, "a failed check has a latency");
     if (failure->code == KEEL_OK || failure->code == KEEL_SERVER) sim_fail(world, "a check fails of nothing");
     if (world->closing != (failure->code == KEEL_POOL_CLOSED)) sim_fail(world, "the pool is closed or not");
-    if (failure->code == KEEL_ACQUIRE_TIMEOUT && !world->health_asked && was_answered(world, world->now - interval))
+    if (failure->code == KEEL_ACQUIRE_TIMEOUT && !world->health_asked &&
+        was_answered(world, world->now - interval))
       sim_fail(world, "the node answers and is said to be silent");
     return;
   }
   if (world->closing) sim_fail(world, "a closing pool looks after its health");
-  if (latency != KEEL__NEVER && !was_answered(world, world->now)) sim_fail(world, "nothing has just answered");
+  if (latency != KEEL__NEVER && !was_answered(world, world->now))
+    sim_fail(world, "nothing has just answered");
   /* Whoever asks by hand is told of answers that came after he had asked. */
   keel__time since = world->health_asked || interval > world->now ? 0 : world->now - interval;
   if (!was_answered(world, since)) sim_fail(world, "nothing has answered and the node is said to be well");
@@ -110,7 +114,8 @@ void sim_check_health(sim_world *world) {
     return;
   }
   keel__time next = interval == KEEL__NEVER ? 0 : interval + interval / 10 + 1;
-  keel__time limit = 1000 + (world->config.connect_timeout == KEEL__NEVER ? LONGEST : world->config.connect_timeout);
+  keel__time limit =
+      1000 + (world->config.connect_timeout == KEEL__NEVER ? LONGEST : world->config.connect_timeout);
   if (next < limit) next = limit;
   if (next < LONGEST_BACKOFF) next = LONGEST_BACKOFF;
   if (!keel__timer_is_set(&pool->health.timer) || pool->health.timer.due > world->now + next)

@@ -83,6 +83,7 @@ struct sim_conn {
   uint64_t lease;        /* as last granted; 0: none, or given back */
   uint64_t ending_lease; /* the one given back last: what was submitted on it before is still finished */
   bool destroy_asked, reset_failed;
+  bool check_passed; /* the last one */
   keel__time open_started, opened_at, last_cancel, last_used, reset_sent;
   /* the cancel that is not known to be delivered */
   bool cancel_unreported, cancel_travels;
@@ -94,7 +95,6 @@ struct sim_conn {
   uint32_t backend;
   keel__time last_answer; /* the server's latest */
   keel__time last_heard;  /* when we had it */
-  bool check_passed; /* the last one */
   keel__time check_begun;
   keel__time last_proof; /* when it was last known to be there: used, or checked */
 };
@@ -147,12 +147,12 @@ struct sim_world {
   bool closing, pool_closed;
   bool stopping;         /* the pool is destroyed as it is */
   bool memory_fails;     /* now and then, in this life */
+  bool health_asked;     /* by hand, and not yet told */
   bool lone_transaction; /* somebody has left a transaction open with a lone statement */
   keel__time drain_end;
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
   keel__time failed_at;      /* when the latest failed; 0: none since one succeeded */
   const sim_call *aborting, *submitting;
-  bool health_asked;     /* by hand, and not yet told */
   sim_conn *conns;
   uint32_t conn_count; /* opened or being opened, and not told to close */
   sim_call calls[SIM_MOST_CALLS];
@@ -208,7 +208,6 @@ void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, cons
 void sim_caller_pool_closed(void *io, keel__pool *pool);
 void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
 sim_call *sim_call_of(const keel__request *request);
-
 
 /* ---- check_health.c */
 /* Connections that those who wait may count on. */

@@ -153,7 +153,7 @@ describe('health checks', () => {
     it('with all connections in use it is the next answer that tells', async () => {
       const pool = make({ max: 1 });
       await pool.query('select 1');
-      const busy = pool.query('select pg_sleep(0.3)');
+      const busy = Promise.all([pool.query('select pg_sleep(0.2)'), pool.query('select pg_sleep(0.4)')]);
       const { healthy, nodes } = await pool.health();
       assert.deepEqual([healthy, nodes[0].latencyMs], [true, null]);
       await busy;

@@ -42,7 +42,9 @@ describe('a link that falls silent', () => {
   }
 
   async function recovers(pool) {
-    await until(() => pool.metrics().nodes[0].connections.closed > 0, { what: 'the connection to be closed' });
+    await until(() => pool.metrics().nodes[0].connections.closed > 0, {
+      what: 'the connection to be closed',
+    });
     assert.equal((await pool.query('select 1 as a')).rows[0].a, 1);
   }
 
@@ -102,7 +104,10 @@ describe('a link that falls silent', () => {
     } finally {
       for (const pid of frozen) process.kill(pid, 'SIGCONT');
     }
-    await until(() => pool.query('select 1').then(() => true), { timeout: 10_000, what: 'the pool to recover' });
+    await until(() => pool.query('select 1').then(() => true), {
+      timeout: 10_000,
+      what: 'the pool to recover',
+    });
     await endAll();
     await own.stop({ mode: 'immediate' });
   });

@@ -97,7 +97,10 @@ describe('connections that have died while they were idle', () => {
     });
 
     it('when there is no room for another one, he gets it as soon as they are given up', async () => {
-      const pool = throughProxy({ ...{ aliveBypassWindow: 30, max: 2, connectionTimeoutMillis: 800 }, ...PATIENT });
+      const pool = throughProxy({
+        ...{ aliveBypassWindow: 30, max: 2, connectionTimeoutMillis: 800 },
+        ...PATIENT,
+      });
       await warm(pool, 2);
       proxy.silence();
       await past(40);

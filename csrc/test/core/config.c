@@ -89,8 +89,9 @@ static void names_a_wrong_time(void **state) {
     const char *name;
   } times[] = {
 #define TIME(name) {offsetof(keel_pool_options, name), #name}
-      TIME(acquire_timeout_ms), TIME(connect_timeout_ms), TIME(idle_timeout_ms),  TIME(max_lifetime_ms),
-      TIME(query_timeout_ms),   TIME(cancel_timeout_ms),  TIME(drain_timeout_ms), TIME(health_check_interval_ms),
+      TIME(acquire_timeout_ms), TIME(connect_timeout_ms),       TIME(idle_timeout_ms),
+      TIME(max_lifetime_ms),    TIME(query_timeout_ms),         TIME(cancel_timeout_ms),
+      TIME(drain_timeout_ms),   TIME(health_check_interval_ms),
 #undef TIME
   };
   for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {

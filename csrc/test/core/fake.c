@@ -106,9 +106,9 @@ static void op_healthy(void *io, keel__pool *pool, keel__time latency, const kee
     note(io, "well %u ms", (unsigned)(latency / MS));
 }
 
-static const keel__ops ops = {op_open,   op_send,   op_reset,  op_cancel, op_close,
-                              op_settle, op_forget, op_opened, op_gone,   op_pool_closed,
-                              .check = op_check, .healthy = op_healthy};
+static const keel__ops ops = {op_open,  op_send,        op_reset,          op_cancel,
+                              op_close, op_settle,      op_forget,         op_opened,
+                              op_gone,  op_pool_closed, .check = op_check, .healthy = op_healthy};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
