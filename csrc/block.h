@@ -69,6 +69,7 @@ enum keel__block_offsets {
  * word 14 keel_code of the failure that opened the breaker, whose fields these are then, word 15 ms until the next probe (both
  * 0 but with KEEL_BREAKER_OPEN); then two words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
  * (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
+/* KEEL_EV_HEALTH: the same, but for word 10: the latency in microseconds, -1: none was measured. */
 enum keel__block_error {
   KEEL__E_CODE = 8,
   KEEL__E_OUTCOME = 9,

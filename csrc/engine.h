@@ -29,6 +29,7 @@ typedef enum keel__mail_kind {
   KEEL__MAIL_CLOSE,
   KEEL__MAIL_HOLD_NEW,
   KEEL__MAIL_PASSWORD,
+  KEEL__MAIL_CHECK,
   KEEL__MAIL_FREE,
   KEEL__MAIL_STOP,
   KEEL__MAIL_BREAKER,
@@ -115,7 +116,10 @@ struct keel_pool {
   keel__delivery delivery;
   keel_event *farewell;  /* KEEL_EV_POOL_CLOSED, made beforehand */
   keel_event *tombstone; /* the same for what follows keel_pool_free; see engine_outbox.c */
+  keel_event *verdict;   /* KEEL_EV_HEALTH, made beforehand: somebody may wait for it. NULL: it was needed */
   bool closed;           /* the core has said so; the farewell goes out with this turn */
+  bool unwell;           /* by the last health check; guarded by the engine's `state`, as is the next */
+  double checked_at;     /* when that was, in ms since 1970; 0: none yet */
 };
 
 struct keel_engine {

@@ -25,6 +25,7 @@ static const keel_pool_options DEFAULTS = {
     .breaker_minimum_calls = 100,
     .breaker_probes = 1,
     .breaker_probe_timeout_ms = 5000,
+    .alive_bypass_ms = -1,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {
@@ -132,7 +133,9 @@ static keel_code core_init(keel_pool *pool, keel__pool_config *config) {
   pool->serial = next_serial();
   pool->farewell = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
   pool->tombstone = keel__event_new(KEEL_EV_POOL_CLOSED, 0);
-  if (pool->farewell == NULL || pool->tombstone == NULL || delivery_init(&pool->delivery) != KEEL_OK)
+  pool->verdict = keel__event_report(KEEL_EV_HEALTH, &(keel__report){0}, NULL);
+  if (pool->farewell == NULL || pool->tombstone == NULL || pool->verdict == NULL ||
+      delivery_init(&pool->delivery) != KEEL_OK)
     return KEEL_NO_MEMORY;
   keel_code code = keel__pool_init(&pool->core, config, &keel__engine_ops, pool, random_u64());
   if (code == KEEL_OK) {
@@ -157,6 +160,7 @@ static keel_code refuse(keel_pool *pool, keel_code code, keel_reason *reason) {
   if (pool != NULL) {
     keel__free(pool->farewell);
     keel__free(pool->tombstone);
+    keel__free(pool->verdict);
   }
   keel__free(pool);
   if (code == KEEL_NO_MEMORY) bad(reason, "", keel_code_text(code));
@@ -208,6 +212,10 @@ void keel_pool_hold_new(keel_pool *pool, int on) {
 
 void keel_pool_breaker(keel_pool *pool, keel_breaker_action action) {
   post(pool, (keel__mail){.kind = KEEL__MAIL_BREAKER, .of.action = action});
+}
+
+void keel_pool_check(keel_pool *pool) {
+  post(pool, (keel__mail){.kind = KEEL__MAIL_CHECK});
 }
 
 void keel_abort(keel_pool *pool, uint64_t tag) {
@@ -293,6 +301,12 @@ static void act_breaker(keel_pool *pool, keel_breaker_action action) {
   keel__state_unlock(pool->engine);
 }
 
+static void act_check(keel_pool *pool) {
+  keel__state_lock(pool->engine);
+  keel__pool_check(&pool->core, keel__now());
+  keel__state_unlock(pool->engine);
+}
+
 static void act_password(keel_pool *pool, const keel__mail *mail) {
   keel__list *asking = &pool->core.conns[KEEL__CONN_ASKING];
   for (keel__link *link = keel__list_first(asking); link != NULL; link = keel__list_next(asking, link)) {
@@ -343,6 +357,9 @@ void keel__handle_act(const keel__mail *mail) {
     case KEEL__MAIL_BREAKER:
       act_breaker(pool, mail->of.action);
       break;
+    case KEEL__MAIL_CHECK:
+      act_check(pool);
+      break;
     case KEEL__MAIL_FREE:
       act_free(pool);
       break;
@@ -368,5 +385,6 @@ void keel__handle_free(keel_pool *pool) {
   uv_mutex_destroy(&pool->delivery.lock);
   keel__free(pool->farewell);
   keel__free(pool->tombstone);
+  keel__free(pool->verdict);
   keel__free(pool);
 }

@@ -30,6 +30,11 @@ static void op_cancel(void *io, keel__conn *conn) {
   keel__wire_cancel(conn);
 }
 
+static void op_check(void *io, keel__conn *conn) {
+  (void)io;
+  keel__wire_check(conn);
+}
+
 static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
   (void)io;
   (void)reason;
@@ -167,6 +172,50 @@ static void op_gone(void *io, keel__conn *conn, keel__close_reason reason, const
   add(pool, event);
 }
 
+/* ---------------------------------------------------------------- news of the node */
+
+/* What the core alone knows has no words yet. */
+static const keel__detail *describe_health(const keel__failure *failure, keel__detail *space) {
+  if (failure == NULL || failure->detail != NULL) return failure == NULL ? NULL : failure->detail;
+  keel__detail_clear(space);
+  keel__detail_add(space, 'M',
+                   failure->code == KEEL_ACQUIRE_TIMEOUT ? "no connection was free, and none got an answer"
+                                                         : keel_code_text(failure->code));
+  return space;
+}
+
+static keel_event *health_event(keel_pool *pool, const keel__report *report, const keel__detail *detail) {
+  keel_event *event = keel__event_report(KEEL_EV_HEALTH, report, detail);
+  if (event == NULL && pool->verdict != NULL) {
+    event = pool->verdict;
+    pool->verdict = NULL;
+    keel__event_put_report(event, report, NULL);
+  }
+  if (pool->verdict == NULL) pool->verdict = keel__event_report(KEEL_EV_HEALTH, report, NULL);
+  return event;
+}
+
+static double now_since_1970(void) {
+  uv_timeval64_t time = {0, 0};
+  uv_gettimeofday(&time);
+  return (double)time.tv_sec * 1000 + (double)time.tv_usec / 1000;
+}
+
+static void op_healthy(void *io, keel__pool *core, keel__time latency, const keel__failure *failure) {
+  (void)core;
+  keel_pool *pool = io;
+  keel__detail space;
+  keel__report report = {.code = failure == NULL ? KEEL_OK : failure->code};
+  if (failure != NULL) report.outcome = failure->outcome;
+  report.attempts = latency > INT32_MAX ? UINT32_MAX : (uint32_t)latency;
+  pool->unwell = failure != NULL;
+  pool->checked_at = now_since_1970();
+  keel_event *event = health_event(pool, &report, describe_health(failure, &space));
+  if (event == NULL) return;
+  keel__event_set_origin(event, pool->id, 0, 0);
+  add(pool, event);
+}
+
 static void op_pool_closed(void *io, keel__pool *core) {
   (void)core;
   ((keel_pool *)io)->closed = true;
@@ -206,4 +255,6 @@ const keel__ops keel__engine_ops = {
     .keep = op_keep,
     .drop = op_drop,
     .breaker = op_breaker,
+    .check = op_check,
+    .healthy = op_healthy,
 };

@@ -47,12 +47,17 @@ static void copy_breaker(const keel__breaker *breaker, keel_pool_stats *stats) {
 static void copy_gauges(const keel__pool *pool, keel_pool_stats *stats) {
   stats->state = (int)pool->state;
   stats->total = pool->conn_total;
-  stats->idle = keel__pool_count(pool, KEEL__CONN_IDLE);
+  stats->idle = count_states(pool, KEEL__CONN_IDLE, KEEL__CONN_CHECKING);
   stats->active = count_states(pool, KEEL__CONN_BUSY, KEEL__CONN_DRAINING);
   stats->connecting = count_states(pool, KEEL__CONN_ASKING, KEEL__CONN_STARTING);
   stats->waiting = pool->queue.count;
   stats->min = pool->config.min;
   stats->max = pool->config.max;
+}
+
+static void copy_health(const keel_pool *pool, keel_pool_stats *stats) {
+  stats->healthy = pool->unwell ? 0 : 1;
+  stats->last_check = pool->checked_at;
 }
 
 /* The histograms are copied out of the lock's reach in time that does not depend on what is in them. */
@@ -76,6 +81,7 @@ void keel_pool_stats_read(keel_pool *pool, keel_pool_stats *stats) {
   copy_counters(&pool->core, &all);
   copy_gauges(&pool->core, &all);
   copy_breaker(&pool->core.breaker, &all);
+  copy_health(pool, &all);
   keel__state_unlock(pool->engine);
   /* Quantiles cost a walk through the histograms; who asks for counters and gauges often need not pay for them. */
   if (size > offsetof(keel_pool_stats, latency_total)) copy_latency(pool, &all);

@@ -176,6 +176,12 @@ typedef struct keel_pool_options {
   uint32_t breaker_probes;        /* so many that succeed one after the other close it; default 1 */
   int64_t
       breaker_probe_timeout_ms; /* what a probe may take, if connect_timeout_ms is not shorter; 5000 is default and 0 */
+  /* KEEL_EV_HEALTH about so often (times 0.9 to 1.1): whether the node answers. Asked of a connection that nobody misses, an
+   * idle one or a new one; where all are in use the answers that their users get are the proof. 0: off (default) */
+  int64_t health_check_interval_ms;
+  /* A connection that has been idle for longer is checked before it is handed out, in the caller's time; one that does not
+   * answer within connect_timeout_ms (5 s at most) is closed and the next is taken. -1: never checked (default) */
+  int64_t alive_bypass_ms;
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);
@@ -211,6 +217,9 @@ typedef enum keel_breaker_state {
   KEEL_BREAKER_IS_OPEN = 1,      /* they are refused */
   KEEL_BREAKER_IS_HALF_OPEN = 2, /* they are refused, and the engine tries to connect */
 } keel_breaker_state;
+/* Asks for a health check now; KEEL_EV_HEALTH tells what it found, within connect_timeout_ms (5 s where there is none) for each
+ * connection that had to be tried, of which there are two at most. Several calls may share one event. Any thread. */
+KEEL_API void keel_pool_check(keel_pool *pool);
 
 /* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */
 KEEL_API void keel_pool_password(keel_pool *pool, uint32_t connection, const char *password,
@@ -303,6 +312,7 @@ typedef enum keel_event_kind {
   KEEL_EV_POOL_CLOSED = 13, /* last event of a pool */
   KEEL_EV_COPY = 14,        /* COPY: FROM STDIN is made to fail (57014), the data of TO STDOUT is dropped */
   KEEL_EV_BREAKER = 15,     /* the circuit breaker has changed its state */
+  KEEL_EV_HEALTH = 17,      /* the node was checked; keel_error_code is KEEL_OK when it is well */
 } keel_event_kind;
 
 /* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
@@ -339,7 +349,9 @@ KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint
                                      uint32_t *length);
 /* KEEL_EV_COMPLETE: the command tag ("INSERT 0 1"), NUL-terminated. */
 KEEL_API const char *keel_complete_tag(const keel_event *event);
-/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
+/* KEEL_EV_HEALTH: how long the server took to answer, in microseconds; -1: it did not, or it was busy answering others. */
+KEEL_API int64_t keel_health_latency_us(const keel_event *event);
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
  * 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as "ECONNREFUSED") where there is
  * one. "" when it was not given. */
 KEEL_API keel_code keel_error_code(const keel_event *event);
@@ -377,6 +389,7 @@ typedef struct keel_pool_stats {
   /* The breaker: keel_breaker_state, failures in a row, how often it has opened, requests it has refused, when the last
    * failure was that counted (ms since 1970; 0: never). */
   double breaker_state, breaker_failures, breaker_opened, breaker_rejected, breaker_last_failure;
+  double healthy, last_check; /* of the last health check: 1 or 0, when (ms since 1970); 1, 0: none yet */
   keel_summary latency_total, latency_queue, latency_server, latency_delivery;
 } keel_pool_stats;
 

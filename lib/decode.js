@@ -25,6 +25,7 @@ const KIND = {
   POOL_CLOSED: 13,
   COPY: 14,
   BREAKER: 15,
+  HEALTH: 17,
 };
 
 /* Header of every event. */
@@ -238,6 +239,12 @@ class EventReader {
       to: BREAKER_STATES[words[body + 1]],
       reason: this.bytes.toString('utf8', reason, reason + words[body + 2]),
     };
+  }
+
+  /** A failure with how long the check took: undefined where that was not measured. */
+  health(at, codes) {
+    const { attempts: latencyUs, ...failure } = this.failure(at, codes);
+    return { ...failure, attempts: 0, latencyMs: latencyUs < 0 ? undefined : latencyUs / 1000 };
   }
 
   messageFields(at) {

@@ -166,6 +166,8 @@ class Dispatcher {
         return pool.handlers.password?.(connId);
       case KIND.BREAKER:
         return pool.handlers.breaker?.(reader.breaker(at));
+      case KIND.HEALTH:
+        return pool.handlers.health?.(reader.health(at, this.#native.codes));
       case KIND.POOL_CLOSED:
         return pool.ended();
       default:

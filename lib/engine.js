@@ -35,6 +35,8 @@ const { Submission } = require('./submission');
  * @property {number} [queryTimeout]
  * @property {number} [cancelTimeout]
  * @property {number} [drainTimeout]
+ * @property {number} [healthCheckInterval] 0: no background checks
+ * @property {number} [aliveBypass] absent: connections are handed out unchecked
  * @property {'auto' | 'always' | 'never'} [prepare]
  * @property {number} [prepareCache]
  * @property {number} [pipelineDepth]
@@ -97,6 +99,8 @@ const { Submission } = require('./submission');
  * @property {(connId: number, name: string, value: string) => void} [parameter]
  * @property {(connId: number) => void} [password] answer with EnginePool.password()
  * @property {(change: {from: string, to: string, reason: string}) => void} [breaker] of 'CLOSED', 'OPEN', 'HALF_OPEN'
+ * @property {(info: Failure & { latencyMs: number | undefined }) => void} [health] the node was checked; code is KEEL_OK
+ *   when it is well, latencyMs undefined when the answers that others got were the proof
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -168,6 +172,8 @@ const OPTIONS_IN_C = {
   query_timeout_ms: 'queryTimeout',
   cancel_timeout_ms: 'cancelTimeout',
   drain_timeout_ms: 'drainTimeout',
+  health_check_interval_ms: 'healthCheckInterval',
+  alive_bypass_ms: 'aliveBypass',
   pipeline_depth: 'pipelineDepth',
   breaker_failure_threshold: 'circuitBreaker.failureThreshold',
   breaker_reset_timeout_ms: 'circuitBreaker.resetTimeout',
@@ -197,6 +203,7 @@ const COUNTS = [
   ...['total', 'idle', 'active', 'connecting', 'waiting', 'min', 'max'],
   ...['created', 'closed', 'connectFailed', 'resets'],
   ...['breakerState', 'breakerFailures', 'breakerOpened', 'breakerRejected', 'breakerLastFailure'],
+  ...['healthy', 'lastCheck'],
 ];
 const LATENCIES = ['latencyTotal', 'latencyQueue', 'latencyServer', 'latencyDelivery'];
 const SUMMARY = ['count', 'min', 'max', 'mean', 'p50', 'p90', 'p99', 'p999'];
@@ -364,6 +371,11 @@ class EnginePool {
   /** @param {() => void} ask something of this pool at the end of the tick */
   beforeFlush(ask) {
     this.#engine.submission.beforeFlush(ask);
+  }
+
+  /** Asks for a health check now: handlers.health tells, unless the pool closes first. */
+  check() {
+    if (!this.#closed) this.#engine.submission.check(this.id);
   }
 
   /** From now on each new connection comes with a setup lease, or not. */

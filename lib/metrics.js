@@ -7,7 +7,6 @@
 
 const { BREAKER_STATES } = require('./decode');
 
-const CHECK_TIMEOUT_MS = 5000;
 const STATES = ['open', 'draining', 'closed'];
 
 const pick = (stats, names) => Object.fromEntries(names.map((name) => [name, stats[name]]));
@@ -28,14 +27,13 @@ function breakerMetrics(stats) {
 function nodeMetrics(pool, stats) {
   const { host, port, node } = pool._where;
   const { started, succeeded, failed, connectFailed, active, max } = stats;
-  const check = pool._lastCheck;
   return {
     name: node,
     role: 'primary',
     host,
     port,
-    healthy: check === null ? true : check.healthy,
-    lastCheck: check === null ? null : check.at,
+    healthy: stats.healthy === 1,
+    lastCheck: stats.lastCheck === 0 ? null : Math.floor(stats.lastCheck),
     breaker: breakerMetrics(stats),
     connections: {
       ...pick(stats, ['total', 'idle', 'active', 'connecting', 'waiting', 'min', 'max', 'created', 'closed']),
@@ -76,22 +74,9 @@ function metricsOf(pool) {
   };
 }
 
-/** Asks the server for something that costs it nothing, within the time that a connection may take. */
-async function checkHealth(pool) {
-  const start = performance.now();
-  let error;
-  try {
-    const allowed = Number(pool.options.connectionTimeoutMillis) || CHECK_TIMEOUT_MS;
-    await pool.query({ text: 'SELECT 1', timeout: allowed });
-  } catch (failure) {
-    error = failure;
-  }
-  const healthy = error === undefined;
-  pool._lastCheck = { healthy, at: Date.now() };
-  const latencyMs = healthy ? performance.now() - start : null;
-  const node = { node: pool._where.node, healthy, role: 'primary', latencyMs };
-  if (!healthy) node.error = error;
-  return { healthy, state: STATES[pool._engine.stats().state], nodes: [node] };
+async function healthOf(pool) {
+  const node = await pool._health.check();
+  return { healthy: node.healthy, state: STATES[pool._engine.counts().state], nodes: [node] };
 }
 
-module.exports = { breakerStateOf, checkHealth, metricsOf };
+module.exports = { breakerStateOf, healthOf, metricsOf };

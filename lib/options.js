@@ -235,6 +235,8 @@ const LIBPQ_ONLY = [
   ],
   ...['channel_binding', 'gssencmode', 'krbsrvname', 'gsslib', 'tcp_user_timeout', 'keepalives_interval'],
   ...[
+    'keepalives',
+    'keepalives_idle',
     'keepalives_count',
     'sslcrl',
     'sslcrldir',
@@ -275,14 +277,28 @@ function keywordsOf(parameters) {
   if (parameters.sslnegotiation === 'direct') keywords.sslnegotiation = 'direct';
   // pg knows no GSS encryption, and trying for it costs every connection a round trip.
   if (given.conninfo === undefined) keywords.gssencmode = 'disable';
+  Object.assign(keywords, keepAliveKeywords(given), silenceKeywords(given));
   for (const name of LIBPQ_ONLY) put(keywords, name, given[name]);
-  return Object.assign(keywords, keepAliveKeywords(given), { client_encoding: 'UTF8' });
+  return Object.assign(keywords, { client_encoding: 'UTF8' });
 }
+
+// How long a peer may acknowledge nothing, be it data or keepalive probes, before the system gives the link up. A statement that
+// takes long is none of TCP's business, so this has nothing to do with queryTimeout.
+const SILENT_LINK_MS = 30_000;
 
 function keepAliveKeywords({ keepAlive, keepAliveInitialDelayMillis }) {
   if (keepAlive === false) return { keepalives: '0' };
   const seconds = Math.ceil(milli(keepAliveInitialDelayMillis) / 1000);
   return seconds > 0 ? { keepalives: '1', keepalives_idle: String(seconds) } : {};
+}
+
+/** In the hardened profile a peer that is gone is found in time. */
+function silenceKeywords({ hardened, keepAlive, conninfo = '' }) {
+  if (!hardened) return {};
+  const probes = keepAlive === false ? {} : { keepalives_interval: '5', keepalives_count: '4' };
+  const keywords = { ...probes, tcp_user_timeout: String(SILENT_LINK_MS) };
+  // What libpq is told in its own form is not to be overridden by a default.
+  return Object.fromEntries(Object.entries(keywords).filter(([name]) => !conninfo.includes(name)));
 }
 
 function sessionOf(parameters) {
@@ -368,6 +384,16 @@ function breakerEngineOptions({ circuitBreaker: given }) {
   };
 }
 
+// A cancel needs a connection of its own: in the hardened profile a server that has not ended a cancelled statement in the time
+// that opening one may take costs the connection.
+function healthOptions({ healthCheckInterval, aliveBypassWindow, hardened }, { connectTimeout: limitMs }) {
+  return {
+    healthCheckInterval: milli(healthCheckInterval),
+    ...(aliveBypassWindow != null && { aliveBypass: Number(aliveBypassWindow) }),
+    ...(hardened && limitMs > 0 && { cancelTimeout: limitMs }),
+  };
+}
+
 /** @param {object} options a Pool's, after its defaults */
 function poolEngineOptions(parameters, options) {
   const common = engineOptions(parameters);
@@ -387,6 +413,7 @@ function poolEngineOptions(parameters, options) {
     lifetimeJitter: milli(options.maxLifetimeJitter),
     drainTimeout: milli(options.drainTimeout),
     ...breakerEngineOptions(options),
+    ...healthOptions(options, common),
   };
 }
 

@@ -31,6 +31,7 @@ class PoolClients {
       parameter: (connId, name, value) => linkOf(connId)?.parameter(name, value),
       password: (connId) => this.pool._passwords.answer(this.pool._engine, connId),
       breaker: (change) => emitSafely(this.pool, 'breaker', { node: this.pool._where.node, ...change }),
+      health: (info) => this.pool._health.heard(info),
       poolClosed: () => this.pool._closed(),
     };
   }

@@ -7,7 +7,8 @@ const ConnectionParameters = require('./connection-parameters');
 const { BREAKER_ACTIONS, openPool } = require('./engine');
 const { CODES, KeelError } = require('./errors');
 const { poolErrorOf } = require('./failures');
-const { breakerStateOf, checkHealth, metricsOf } = require('./metrics');
+const { Health } = require('./health');
+const { breakerStateOf, healthOf, metricsOf } = require('./metrics');
 const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
 const { PoolClients } = require('./pool-clients');
@@ -66,7 +67,7 @@ class Pool extends EventEmitter {
     hide(this, '_named', new Map());
     // Requests for a client, the oldest first.
     hide(this, '_waits', new Set());
-    hide(this, '_lastCheck', null);
+    hide(this, '_health', new Health(this));
     hide(this, '_whenEnded', undefined);
     // What only clients can give (events, hooks, parsers of one client) takes pool.query() the long way round.
     hide(this, '_needsClients', Boolean(this.options.onConnect || this.options.verify));
@@ -268,6 +269,7 @@ class Pool extends EventEmitter {
   _closed() {
     this.ended = true;
     for (const wait of this._waits) wait.fail(closedError);
+    this._health.closed();
     this._endCallback?.();
   }
 
@@ -296,9 +298,9 @@ class Pool extends EventEmitter {
     return metricsOf(this);
   }
 
-  /** Asks the server now. Never rejects. */
+  /** Has the engine ask the server now. Never rejects. */
   health() {
-    return checkHealth(this);
+    return healthOf(this);
   }
 
   /**

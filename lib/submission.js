@@ -25,6 +25,7 @@ const OP = {
   DEFINE: 8, // slot, length of text, of name (-1: none): what the slot holds from here on; of no pool
   ACKNOWLEDGE: 9, // tag (2), bytes
   BREAKER: 10, // keel_breaker_action
+  CHECK: 11, // three words of nothing
 };
 const QUERY_WORDS = 11;
 const MAX_FIXED_WORDS = QUERY_WORDS;
@@ -130,6 +131,10 @@ class Submission {
 
   release(poolId, lease, destroy) {
     this.#fixed(OP.RELEASE, poolId, lowWord(lease), highWord(lease), destroy ? 1 : 0);
+  }
+
+  check(poolId) {
+    this.#fixed(OP.CHECK, poolId, 0, 0, 0);
   }
 
   holdNew(poolId, on) {

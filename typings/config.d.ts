@@ -160,9 +160,18 @@ export interface HardeningOptions {
   shed?: boolean | undefined;
   /** Connections retire early by up to this share of `maxLifetimeSeconds`, 0 to 1, so as not to go together. */
   maxLifetimeJitter?: number | undefined;
-  /** Milliseconds between background checks of every node; 0: none. */
+  /**
+   * Milliseconds between background checks of every node (times 0.9 to 1.1); 0: none. A check asks an idle connection, or
+   * a new one while there is room, and never takes the last free one from users; with all of them in use the answers
+   * that their users get are the proof, so it should be longer than statements usually take. It goes on while JavaScript
+   * is blocked. What it finds is the event `health` and `healthy` and `lastCheck` of the metrics.
+   */
   healthCheckInterval?: number | undefined;
-  /** A connection idle for fewer milliseconds is handed out unchecked. */
+  /**
+   * A connection idle for fewer milliseconds is handed out unchecked; any other is asked first whether it is still there,
+   * in the caller's time. One that does not answer within `connectionTimeoutMillis` (5 s at most) is closed and the next is
+   * taken; after half a second another one is tried beside it. 0: always checked.
+   */
   aliveBypassWindow?: number | undefined;
   /** Retries after the first attempt, of requests that are known to be safe to repeat. */
   maxRetries?: number | undefined;

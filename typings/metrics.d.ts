@@ -105,7 +105,10 @@ export interface NodeHealth {
   node: string;
   healthy: boolean;
   role?: NodeRole | undefined;
-  /** How long the check took in milliseconds; `null` when it failed. */
+  /**
+   * How long the check took in milliseconds; `null` when it failed, or when it needed no round trip of its own because others
+   * had just been answered.
+   */
   latencyMs?: number | null | undefined;
   /** Why it failed. */
   error?: Error | undefined;

@@ -62,7 +62,7 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
                            stats.resets};
   at = std::copy(std::begin(counts), std::end(counts), at);
   for (double figure : {stats.breaker_state, stats.breaker_failures, stats.breaker_opened,
-                        stats.breaker_rejected, stats.breaker_last_failure}) {
+                        stats.breaker_rejected, stats.breaker_last_failure, stats.healthy, stats.last_check}) {
     *at++ = figure;
   }
   return at;

@@ -59,6 +59,8 @@ const Named<int64_t> kTimes[] = {
     {"breakerResetTimeout", &keel_pool_options::breaker_reset_timeout_ms},
     {"breakerSlowCall", &keel_pool_options::breaker_slow_call_ms},
     {"breakerProbeTimeout", &keel_pool_options::breaker_probe_timeout_ms},
+    {"healthCheckInterval", &keel_pool_options::health_check_interval_ms},
+    {"aliveBypass", &keel_pool_options::alive_bypass_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},

@@ -21,7 +21,8 @@ enum Op {
   kClose = 7,
   kDefine = 8,
   kAcknowledge = 9,
-  kBreaker = 10
+  kBreaker = 10,
+  kCheck = 11
 };
 
 constexpr int32_t kParamNull = -1;
@@ -119,6 +120,8 @@ class OpReader {
         return keel_ack(pool, number, words[2]);
       case kRelease:
         return keel_release(pool, number, words[2] != 0);
+      case kCheck:
+        return keel_pool_check(pool);
       case kHoldNew:
         return keel_pool_hold_new(pool, words[0] != 0);
       case kBreaker:

@@ -88,6 +88,7 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
       {"query_timeout_ms", options->query_timeout_ms, &config->query_timeout},
       {"cancel_timeout_ms", options->cancel_timeout_ms, &config->cancel_timeout},
       {"drain_timeout_ms", options->drain_timeout_ms, &config->drain_timeout},
+      {"health_check_interval_ms", options->health_check_interval_ms, &config->health_interval},
   };
   keel_code code = KEEL_OK;
   for (unsigned i = 0; i < sizeof times / sizeof *times && !code; i++) {
@@ -149,12 +150,21 @@ static keel_code take_breaker(const keel_pool_options *options, keel__breaker_co
   return KEEL_OK;
 }
 
+/* Unlike other times it may be 0, and then means just that. */
+static keel_code take_alive_bypass(const keel_pool_options *options, keel__pool_config *config,
+                                   keel_reason *reason) {
+  int64_t bypass = options->alive_bypass_ms;
+  config->alive_bypass = bypass < 0 ? KEEL__NEVER : (keel__time)bypass * 1000;
+  return check_range(reason, "alive_bypass_ms", bypass, -1, LONGEST_MS);
+}
+
 /* The one connection of a `single` pool lives until its owner or the server ends it. */
 static void make_single(keel__pool_config *config) {
   config->max = 1;
   config->max_uses = 0;
   config->shed = false;
   config->idle_timeout = config->max_lifetime = KEEL__NEVER;
+  config->health_interval = config->alive_bypass = KEEL__NEVER;
 }
 
 keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_config *config,
@@ -176,6 +186,7 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);
   if (!code) code = take_breaker(options, &taken.breaker, reason);
+  if (!code) code = take_alive_bypass(options, &taken, reason);
   if (code) return code;
   if (taken.single) make_single(&taken);
   *config = taken;

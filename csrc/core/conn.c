@@ -15,7 +15,8 @@ static const unsigned legal[KEEL__CONN_STATES] = {
     [KEEL__CONN_RESOLVING] = OPENING | OPENED,
     [KEEL__CONN_CONNECTING] = OPENING | OPENED, /* of several hosts: back to RESOLVING */
     [KEEL__CONN_STARTING] = OPENING | OPENED,
-    [KEEL__CONN_IDLE] = BIT(BUSY) | BIT(LEASED) | BIT(CLOSING),
+    [KEEL__CONN_IDLE] = BIT(CHECKING) | BIT(BUSY) | BIT(LEASED) | BIT(CLOSING),
+    [KEEL__CONN_CHECKING] = BIT(IDLE) | BIT(CLOSING),
     [KEEL__CONN_BUSY] = BIT(IDLE) | BIT(RESETTING) | BIT(DRAINING) | BIT(CLOSING),
     [KEEL__CONN_LEASED] = BIT(IDLE) | BIT(RESETTING) | BIT(CLOSING),
     [KEEL__CONN_RESETTING] = BIT(IDLE) | BIT(CLOSING),
@@ -106,9 +107,9 @@ static void reset(keel__conn *conn, keel__time now) {
   pool->ops->reset(pool->io, conn);
 }
 
-static void arm_idle(keel__conn *conn, keel__time now) {
+void keel__conn_arm_idle(keel__conn *conn, keel__time since) {
   keel__pool *pool = conn->pool;
-  keel__time due = keel__time_after(now, pool->config.idle_timeout);
+  keel__time due = keel__time_after(since, pool->config.idle_timeout);
   keel__heap_set(&pool->timers, &conn->timer, due < conn->retire_at ? due : conn->retire_at);
 }
 
@@ -119,8 +120,8 @@ void keel__conn_ready(keel__conn *conn, keel__time now) {
     reset(conn, now);
   } else {
     keel__conn_set_state(conn, KEEL__CONN_IDLE);
-    conn->idle_since = now;
-    arm_idle(conn, now);
+    conn->idle_since = conn->fresh_since = now;
+    keel__conn_arm_idle(conn, now);
   }
 }
 
@@ -168,6 +169,7 @@ void keel__conn_reset(keel__conn *conn, bool clean, keel__time now) {
   keel__heap_remove(&conn->pool->timers, &conn->timer);
   if (clean) {
     conn->status = 'I';
+    conn->last_answer = now;
     keel__conn_ready(conn, now);
   } else {
     keel__conn_close(conn, KEEL__CLOSE_RESET_FAILED, NULL);
@@ -275,7 +277,9 @@ void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__f
   if (pool->probe == conn) pool->probe = NULL;
   if (conn->setup_lease) pool->setup_leases--;
   conn->setup_lease = false;
+  keel__check_over(conn);
   keel__conn_set_state(conn, KEEL__CONN_CLOSING);
+  keel__health_closed(conn);
   if (conn->announced) {
     pool->counters.closed++;
     pool->counters.closed_for[reason]++;
@@ -333,8 +337,9 @@ static void idle_expire(keel__conn *conn, keel__time now) {
     return;
   }
   close_idle(conn->pool, now);
-  /* One of the minimum is looked at again: there may be more by then. */
-  if (conn->state == KEEL__CONN_IDLE) arm_idle(conn, now);
+  /* One of the minimum is looked at again, each time its idle time is over once more: there may be more by then. */
+  keel__time over = (now - conn->idle_since) % conn->pool->config.idle_timeout;
+  if (conn->state == KEEL__CONN_IDLE) keel__conn_arm_idle(conn, now - over);
 }
 
 /* Whatever else it is, a statement that holds up others is no quick one. */
@@ -364,6 +369,8 @@ void keel__conn_expire(keel__conn *conn, keel__time now) {
     keel__open_expired(conn, now);
   else if (conn->state == KEEL__CONN_IDLE)
     idle_expire(conn, now);
+  else if (conn->state == KEEL__CONN_CHECKING)
+    keel__check_expired(conn, now);
   else if (!conn->cancel_sent && !conn->reset_asked)
     share_expire(conn, now);
   else

@@ -39,6 +39,7 @@ typedef struct keel__request keel__request;
   X(CONNECTING, "opening: libpq connects, negotiates TLS, authenticates")                \
   X(STARTING, "opening: session settings are applied")                                   \
   X(IDLE, "idle: clean, nothing in flight; last used first")                             \
+  X(CHECKING, "checking: was idle; the server is asked whether it is still there")       \
   X(BUSY, "busy: lone statements in flight")                                             \
   X(LEASED, "leased: lent to one holder")                                                \
   X(RESETTING, "resetting: a rollback, or the end of a cancelled statement, is awaited") \
@@ -71,7 +72,7 @@ typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL
 #define KEEL__CLOSE_MAP(X) \
   X(IDLE_TIMEOUT)          \
   X(LIFETIME)              \
-  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER)
+  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER) X(CHECK_FAILED)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
@@ -153,6 +154,7 @@ struct keel__conn {
   keel__request *cancel_target;        /* NULL once it has ended */
   bool reset_asked;                    /* from ops->reset to keel__conn_reset */
   bool release_wanted, destroy_wanted; /* by the holder, once what he submitted has ended */
+  bool check_slow;                     /* those who wait no longer count on its check */
   bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
   char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
   uint32_t uses;
@@ -164,8 +166,10 @@ struct keel__conn {
   keel__list in_flight;   /* requests, oldest first */
   keel__list lease_queue; /* requests of the lease that are not sent yet */
   keel__lru prepared;
-  keel__timer timer; /* the one timer that its state needs: open, idle, cancel */
+  keel__timer timer; /* the one timer that its state needs: open, idle, check, cancel */
   keel__time opened, idle_since, open_started;
+  keel__time fresh_since; /* given back, opened or checked: from then on config.alive_bypass counts */
+  keel__time check_begun;
   keel__time retire_at; /* KEEL__NEVER: its age does not matter */
   void *io;             /* the I/O side's own */
 };
@@ -203,6 +207,11 @@ typedef struct keel__ops {
   void (*drop)(void *io, void *kept);
   /* The breaker has changed its state. */
   void (*breaker)(void *io, keel_breaker_state from, keel_breaker_state to, const char *reason);
+  /* Ask the server of an idle connection for next to nothing. Answer: keel__conn_checked, or keel__conn_lost. */
+  void (*check)(void *io, keel__conn *conn);
+  /* What a health check has found. `failure` NULL: the server is well; `latency` KEEL__NEVER: not measured, others have had
+   * their answers. */
+  void (*healthy)(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
 } keel__ops;
 
 /* ---------------------------------------------------------------- leases */
@@ -226,6 +235,8 @@ typedef struct keel__pool_config {
   uint32_t min, max, max_waiting, max_uses, pipeline_depth, prepare_cache;
   keel__time acquire_timeout, connect_timeout, idle_timeout, max_lifetime, query_timeout, cancel_timeout,
       drain_timeout;
+  keel__time health_interval; /* from one background check to the next */
+  keel__time alive_bypass;    /* a connection idle for longer is checked before it is handed out */
   double lifetime_jitter;
   keel_prepare prepare;
   bool hold_new, ask_password, single;
@@ -243,6 +254,19 @@ typedef struct keel__counters {
   uint64_t started, succeeded, failed, retried, timed_out, cancelled, rejected, slow;
   uint64_t created, connect_failed, resets, closed, closed_for[KEEL__CLOSE_REASONS];
 } keel__counters;
+
+/* ---------------------------------------------------------------- health */
+
+/* Whether the node is well; see health.c. */
+typedef struct keel__health {
+  keel__timer timer; /* when the next check begins; of one under way: when to look again, or its end */
+  bool under_way;
+  bool by_hand;     /* somebody has asked for it and waits */
+  bool doubted;     /* the connection that it was made on has died: only a new one can tell */
+  keel__conn *conn; /* that it is made on; NULL: one that is being opened, or whichever answers */
+  keel__time begun;
+  keel__time end; /* when it is given up; KEEL__NEVER: it begins anew with a new connection */
+} keel__health;
 
 struct keel__pool {
   keel__pool_state state; /* changed by keel__pool_set_state alone */
@@ -264,6 +288,8 @@ struct keel__pool {
   bool share_off;      /* a pooler is in between, which may not keep pipelines apart */
   bool prepare_off;    /* KEEL_PREPARE_AUTO found a pooler that cannot do it */
   keel__timer drain_timer, reopen_timer;
+  keel__health health;
+  uint32_t slow_checks; /* connections with check_slow */
   uint32_t
       open_failures; /* in a row; spaces out reopening for `min` and for waiters behind live connections */
   keel__time last_open_failure;
@@ -300,6 +326,9 @@ void keel__pool_set_processors(keel__pool *pool, uint32_t processors);
 /* A pooler was found in between: nothing is prepared unless it was asked for, and no connection is shared. */
 void keel__pool_behind_pooler(keel__pool *pool);
 
+/* Asks for a health check now, or joins the one under way: ops->healthy tells, once. A closed pool tells at once. */
+void keel__pool_check(keel__pool *pool, keel__time now);
+
 /* Runs what is due. Call when `now` has reached keel__pool_next. */
 void keel__pool_tick(keel__pool *pool, keel__time now);
 keel__time keel__pool_next(const keel__pool *pool); /* when to call tick; KEEL__NEVER: no need */
@@ -322,6 +351,8 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
 void keel__conn_cancel_delivered(keel__conn *conn, keel__time now);
 void keel__conn_reset(keel__conn *conn, bool clean, keel__time now);
 void keel__conn_closed(keel__conn *conn, keel__time now);
+/* The server has answered a check; `failure` NULL: as it should. */
+void keel__conn_checked(keel__conn *conn, const keel__failure *failure, keel__time now);
 /* The oldest statement in flight has dropped the session's prepared statements (DISCARD ALL, DEALLOCATE ALL). Just before its
  * keel__conn_answered. */
 void keel__conn_forget_prepared(keel__conn *conn);

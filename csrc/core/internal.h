@@ -11,7 +11,8 @@ enum keel__timer_kind {
   KEEL__TIMER_CONN,
   KEEL__TIMER_DRAIN,
   KEEL__TIMER_REOPEN,
-  KEEL__TIMER_BREAKER
+  KEEL__TIMER_BREAKER,
+  KEEL__TIMER_HEALTH,
 };
 
 static inline keel__request *keel__request_of(keel__link *link) {
@@ -55,11 +56,17 @@ void keel__conn_ready(keel__conn *conn, keel__time now); /* newly opened, or giv
 void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__failure *failure);
 void keel__conn_expire(keel__conn *conn, keel__time now);
 bool keel__conn_retired(const keel__conn *conn, keel__time now);
+/* Sets the timer of an idle one that has been idle since then. */
+void keel__conn_arm_idle(keel__conn *conn, keel__time since);
 
 /* ---- open.c */
 bool keel__conn_is_opening(const keel__conn *conn);
 uint32_t keel__pool_opening(const keel__pool *pool);
 uint32_t keel__pool_established(const keel__pool *pool);
+/* Connections that come to those who wait without anybody having to finish first. */
+uint32_t keel__pool_coming(const keel__pool *pool);
+/* False: it could not even begin; who is concerned has been told. */
+bool keel__open_one(keel__pool *pool, keel__time now);
 void keel__pool_open_more(keel__pool *pool, keel__time now);
 void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why);
 /* Begins to open a connection. NULL: no memory. */
@@ -123,10 +130,40 @@ keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *wh
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,
                          keel__time now);
 void keel__probe_due(keel__pool *pool, keel__time now);
+/* What those are told who are refused now. */
+keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now);
 /* Settles and ends a request, or all that wait: the breaker is open. */
 void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now);
 void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now);
 void keel__breaker_end(keel__pool *pool); /* with the pool */
+/* ---- check.c */
+/* It may be handed out as it is. */
+static inline bool keel__conn_is_fresh(const keel__conn *conn, keel__time now) {
+  keel__time bypass = conn->pool->config.alive_bypass;
+  return bypass == KEEL__NEVER || now - conn->fresh_since <= bypass;
+}
+void keel__conn_check(keel__conn *conn, keel__time now);
+void keel__check_expired(keel__conn *conn, keel__time now);
+/* It has ended: nobody counts on it, or no longer counts on it, any more. */
+static inline void keel__check_over(keel__conn *conn) {
+  if (conn->check_slow) conn->pool->slow_checks--;
+  conn->check_slow = false;
+}
+/* Checks as many idle connections as there are requests for which none is coming. */
+void keel__check_for_waiters(keel__pool *pool, keel__time now);
+
+/* ---- health.c */
+void keel__health_begin(keel__pool *pool, keel__time now); /* the pool has been started */
+void keel__health_end(keel__pool *pool);                   /* the pool is open no more */
+void keel__health_expired(keel__pool *pool, keel__time now);
+/* There is news of the node that is not to wait for the next check. */
+void keel__health_soon(keel__pool *pool, keel__time now);
+/* What becomes of connections, for a check that may be made on one of them. */
+void keel__health_opened(keel__conn *conn, keel__time now);
+/* `why` NULL: for want of something on our side, before the server was asked. */
+void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now);
+void keel__health_answered(keel__conn *conn, keel__time now);
+void keel__health_closed(keel__conn *conn);
 
 /* ---- pool.c */
 /* Brings together who waits and what is free; opens, closes. At the end of everything that came from outside. */

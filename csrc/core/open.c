@@ -23,6 +23,12 @@ uint32_t keel__pool_established(const keel__pool *pool) {
   return count_between(pool, KEEL__CONN_IDLE, KEEL__CONN_DRAINING);
 }
 
+/* A connection that its owner sets up is given back when he has done so. A check that takes long may never end well. */
+uint32_t keel__pool_coming(const keel__pool *pool) {
+  uint32_t checked = pool->conns[KEEL__CONN_CHECKING].count - pool->slow_checks;
+  return keel__pool_opening(pool) + pool->setup_leases + checked;
+}
+
 static keel__time backoff(keel__pool *pool) {
   uint64_t delay = BACKOFF_FIRST;
   for (uint32_t i = 1; i < pool->open_failures && delay < BACKOFF_LAST; i++) delay *= 2;
@@ -103,7 +109,7 @@ keel__conn *keel__pool_open_one(keel__pool *pool, keel__time timeout, keel__time
   return conn;
 }
 
-static bool open_one(keel__pool *pool, keel__time now) {
+bool keel__open_one(keel__pool *pool, keel__time now) {
   if (keel__pool_open_one(pool, pool->config.connect_timeout, now)) return true;
   keel__failure why = keel__failure_of(KEEL_NO_MEMORY, KEEL_NOT_SENT);
   attempt_failed(pool, now, &why, now);
@@ -121,8 +127,7 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
 static uint32_t wanted(const keel__pool *pool) {
   uint32_t opening = keel__pool_opening(pool);
   uint32_t room = above(pool->config.max, pool->conn_total);
-  /* A connection that its owner sets up will come to those who wait as soon as it is given back. */
-  uint32_t for_waiting = smaller(room, above(pool->queue.count, opening + pool->setup_leases));
+  uint32_t for_waiting = smaller(room, above(pool->queue.count, keel__pool_coming(pool)));
   uint32_t for_min =
       pool->state == KEEL__POOL_OPEN ? smaller(room, above(pool->config.min, pool->conn_total)) : 0;
   if ((pool->config.single && pool->last_conn > 0) || keel__breaker_refuses(pool)) return 0;
@@ -135,16 +140,18 @@ static uint32_t wanted(const keel__pool *pool) {
 
 void keel__pool_open_more(keel__pool *pool, keel__time now) {
   for (uint32_t count = wanted(pool); count > 0; count--)
-    if (!open_one(pool, now)) return;
+    if (!keel__open_one(pool, now)) return;
 }
 
 static void fail_attempt(keel__conn *conn, const keel__failure *failure, keel__time now) {
   keel__pool *pool = conn->pool;
   bool probe = pool->probe == conn;
+  bool reached = conn->state != KEEL__CONN_ASKING;
   keel__sign sign = keel__sign_of_failure(conn, failure);
   keel__conn_close(conn, KEEL__CLOSE_OPEN_FAILED, failure);
   attempt_failed(pool, conn->open_started, failure, now);
   keel__attempt_ended(conn, probe, sign, failure, now);
+  keel__health_open_failed(pool, reached ? failure : NULL, now);
 }
 
 void keel__open_expired(keel__conn *conn, keel__time now) {
@@ -183,6 +190,7 @@ void keel__conn_opened(keel__conn *conn, keel__time now) {
     pool->setup_leases++;
   }
   pool->ops->opened(pool->io, conn);
+  keel__health_opened(conn, now);
   if (!hold) keel__conn_ready(conn, now);
   keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);
   keel__pool_run(pool, now);

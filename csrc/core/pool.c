@@ -15,7 +15,9 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   pool->drain_timer.kind = KEEL__TIMER_DRAIN;
   pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
   pool->breaker_timer.kind = KEEL__TIMER_BREAKER;
+  pool->health.timer.kind = KEEL__TIMER_HEALTH;
   keel_code code = keel__heap_reserve(&pool->timers);
+  if (!code) code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__breaker_init(&pool->breaker, &config->breaker);
@@ -24,6 +26,7 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
 }
 
 void keel__pool_start(keel__pool *pool, keel__time now) {
+  keel__health_begin(pool, now);
   keel__pool_run(pool, now);
 }
 
@@ -54,10 +57,14 @@ static void set_state(keel__pool *pool, keel__pool_state state) {
 /* ---- who gets what */
 
 static keel__conn *take_idle(keel__pool *pool, keel__time now) {
-  keel__conn *conn;
-  while ((conn = keel__conn_of(keel__list_first(&pool->conns[KEEL__CONN_IDLE]))) != NULL) {
-    if (!keel__conn_retired(conn, now)) return conn;
-    keel__conn_close(conn, KEEL__CLOSE_LIFETIME, NULL);
+  const keel__list *idle = &pool->conns[KEEL__CONN_IDLE];
+  for (keel__link *link = keel__list_first(idle), *next; link; link = next) {
+    keel__conn *conn = keel__conn_of(link);
+    next = keel__list_next(idle, link);
+    if (keel__conn_retired(conn, now))
+      keel__conn_close(conn, KEEL__CLOSE_LIFETIME, NULL);
+    else if (keel__conn_is_fresh(conn, now))
+      return conn;
   }
   return NULL;
 }
@@ -96,8 +103,9 @@ static void dispatch(keel__pool *pool, keel__time now) {
 /* ---- closing */
 
 static void close_unneeded(keel__pool *pool) {
-  static const keel__conn_state unneeded[] = {KEEL__CONN_ASKING, KEEL__CONN_RESOLVING, KEEL__CONN_CONNECTING,
-                                              KEEL__CONN_STARTING, KEEL__CONN_IDLE};
+  static const keel__conn_state unneeded[] = {KEEL__CONN_ASKING,     KEEL__CONN_RESOLVING,
+                                              KEEL__CONN_CONNECTING, KEEL__CONN_STARTING,
+                                              KEEL__CONN_IDLE,       KEEL__CONN_CHECKING};
   for (unsigned i = 0; i < sizeof unneeded / sizeof *unneeded; i++)
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[unneeded[i]]))) != NULL;)
       keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
@@ -140,6 +148,7 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
   if (pool->state == KEEL__POOL_OPEN) {
     set_state(pool, KEEL__POOL_DRAINING);
     refuse_acquires(pool);
+    keel__health_end(pool);
   }
   if (end <= now)
     end_drain(pool);
@@ -152,6 +161,7 @@ void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
   if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);
   dispatch(pool, now);
+  if (pool->queue.count > 0) keel__check_for_waiters(pool, now);
   keel__pool_open_more(pool, now);
   if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);
 }
@@ -167,7 +177,7 @@ static keel_code refusal(const keel__pool *pool) {
 
 /* Those for whom a connection is on its way do not count: they do not wait for others to finish. */
 static bool is_overfull(const keel__pool *pool) {
-  uint32_t coming = keel__pool_opening(pool) + pool->setup_leases;
+  uint32_t coming = keel__pool_coming(pool);
   return pool->config.max_waiting > 0 && pool->queue.count > coming &&
          pool->queue.count - coming > pool->config.max_waiting;
 }
@@ -254,6 +264,9 @@ static void fire(keel__pool *pool, keel__timer *timer, keel__time now) {
       break; /* that it is not set any more is what keel__pool_run looks at */
     case KEEL__TIMER_BREAKER:
       keel__probe_due(pool, now);
+      break;
+    case KEEL__TIMER_HEALTH:
+      keel__health_expired(pool, now);
       break;
   }
 }

@@ -52,6 +52,9 @@ static void changed(keel__pool *pool, keel_breaker_state from, keel__time now) {
     keel__heap_remove(&pool->timers, &pool->breaker_timer);
     forget_cause(pool);
   }
+  /* From one probe to the next nothing is new. */
+  if (from == KEEL_BREAKER_IS_CLOSED || breaker->state == KEEL_BREAKER_IS_CLOSED)
+    keel__health_soon(pool, now);
 }
 
 /* ---- what counts */
@@ -137,12 +140,17 @@ static int64_t milliseconds_until(const keel__timer *timer, keel__time now) {
   return timer->due > now ? (int64_t)((timer->due - now + 999) / 1000) : 1;
 }
 
-void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now) {
+keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now) {
   const keel__timer *next = pool->probe ? &pool->probe->timer : &pool->breaker_timer;
   keel__failure why = keel__failure_of(KEEL_BREAKER_OPEN, KEEL_NOT_SENT);
   why.cause = pool->breaker_cause.code;
   why.detail = pool->breaker_cause.detail;
   why.retry_after_ms = milliseconds_until(next, now);
+  return why;
+}
+
+void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now) {
+  keel__failure why = keel__breaker_failure(pool, now);
   pool->breaker.rejected++;
   keel__request_refuse(pool, request, &why);
 }

@@ -88,8 +88,9 @@ static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
   item->opening = item->evicting = item->evict_synced = item->parsing = false;
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
-  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
-         keel__pq_sync(wire->pg) == 1;
+  /* To the server the comment is an empty statement: it parses it, answers, and has nothing to do. */
+  const char *text = item->is_check ? "-- pgkeel: are you there?" : "ROLLBACK";
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
 static keel__phase phase_after(const keel__item *item, keel__phase phase) {
@@ -217,6 +218,16 @@ static void reset_ended(keel__wire *wire, bool failed) {
   keel__wire_unlock(wire);
 }
 
+static void check_ended(keel__wire *wire, const PGresult *error) {
+  keel__detail detail;
+  if (error != NULL) keel__detail_from_result(&detail, error);
+  keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_NOT_SENT, error == NULL ? NULL : &detail);
+  bool clean = error == NULL && transaction_status(wire) == 'I';
+  keel__wire_lock(wire);
+  keel__conn_checked(wire->conn, clean ? NULL : &failure, keel__now());
+  keel__wire_unlock(wire);
+}
+
 /* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
 static void learn_size(const keel__query *query) {
   bool large = query->row_bytes > LARGE_BYTES;
@@ -234,7 +245,9 @@ static void end_head(keel__wire *wire) {
   wire->head = item->next;
   if (wire->head == NULL) wire->tail = &wire->head;
   keel__parameters_report(wire);
-  if (item->is_reset) {
+  if (item->is_check) {
+    check_ended(wire, error);
+  } else if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else {
     learn_size(keel__query_of(item));

@@ -12,7 +12,8 @@
 /* What a connection has to do in turn. */
 typedef struct keel__item {
   struct keel__item *next;
-  bool is_reset; /* a ROLLBACK of the pool's own; else a keel__query */
+  bool is_reset; /* a ROLLBACK of the pool's own, or a check; else a keel__query */
+  bool is_check; /* asks for nothing but an answer */
   bool plain;    /* not to be mixed with others in a pipeline: the simple protocol, COPY */
   bool sent;
   bool opening;      /* an answer for the prelude comes first */

@@ -95,6 +95,7 @@ void keel__wire_open(keel__target *target, keel__conn *conn) {
   wire->tail = &wire->head;
   wire->address = -1;
   wire->reset.is_reset = true;
+  wire->check.is_reset = wire->check.is_check = true;
   keel__wire_want(wire, KEEL__WANT_OPEN);
 }
 
@@ -129,6 +130,11 @@ void keel__wire_send(keel__conn *conn, keel__request *request) {
 void keel__wire_reset(keel__conn *conn) {
   keel__wire *wire = conn->io;
   push(wire, &wire->reset);
+}
+
+void keel__wire_check(keel__conn *conn) {
+  keel__wire *wire = conn->io;
+  push(wire, &wire->check);
 }
 
 void keel__wire_cancel(keel__conn *conn) {

@@ -69,7 +69,7 @@ typedef struct keel__wire {
   bool clogged;             /* what is to be sent waits for the socket */
   PGresult *error;          /* the head's */
   keel__detail *last_words; /* the server's FATAL while nothing was in flight */
-  keel__item reset;
+  keel__item reset, check;
   char *parameters; /* as last told: name NUL value NUL ... */
   size_t parameters_size;
   keel__time settings_sent; /* while they are being applied */
@@ -85,6 +85,7 @@ void keel__wire_open(keel__target *target, keel__conn *conn);
 void keel__wire_send(keel__conn *conn, keel__request *request);
 void keel__wire_reset(keel__conn *conn);
 void keel__wire_cancel(keel__conn *conn);
+void keel__wire_check(keel__conn *conn);
 void keel__wire_close(keel__conn *conn);
 /* The taker has acknowledged rows of the query; it has been settled and has no taker any more. */
 void keel__wire_acknowledged(keel__conn *conn, const keel__query *query);

@@ -106,7 +106,7 @@ static void attempt_failed(sim_world *world, const sim_conn *conn) {
 
 void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_reason reason) {
   bool unanswered = reason == KEEL__CLOSE_RESET_FAILED && !conn->reset_failed;
-  bool under_work = reason == KEEL__CLOSE_LOST && conn->job_count > 0;
+  bool under_work = reason == KEEL__CLOSE_LOST && conn->job_count > 0 && !conn->jobs[0].check;
   if (reason == KEEL__CLOSE_OPEN_FAILED)
     attempt_failed(world, conn);
   else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT)

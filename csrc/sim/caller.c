@@ -161,7 +161,7 @@ static void release(sim_world *world) {
   if (released.conn) {
     if (released.conn->conn->setup_lease && !destroy) world->failed_at = 0;
     released.conn->destroy_asked = destroy;
-    released.conn->last_used = world->now;
+    released.conn->last_used = released.conn->last_proof = world->now;
     released.conn->lease = 0;
     released.conn->ending_lease = released.lease;
   }
@@ -190,6 +190,12 @@ static void close_perhaps(sim_world *world) {
   }
 }
 
+static void ask_for_health(sim_world *world) {
+  sim_trace(world, "is it well?");
+  world->health_asked = true;
+  keel__pool_check(world->pool, world->now);
+}
+
 static void change_something(sim_world *world) {
   switch (sim_below(world, 5)) {
     case 0:
@@ -201,6 +207,8 @@ static void change_something(sim_world *world) {
       break;
     case 2:
       sim_breaker_by_hand(world);
+      break;
+      ask_for_health(world);
       break;
     default:
       close_perhaps(world);
@@ -300,7 +308,8 @@ void sim_caller_opened(void *io, keel__conn *keel) {
   if (conn->opened || conn->closing) sim_fail(world, "c%u is announced when it should not be", keel->id);
   conn->opened = true;
   world->failed_at = 0;
-  conn->last_used = world->now;
+  conn->last_used = conn->last_proof = world->now;
+  conn->opened_at = world->now;
   world->model.created++;
   keel__time life = world->config.max_lifetime;
   double least = (double)life * (1 - world->config.lifetime_jitter) - 1;
@@ -316,12 +325,23 @@ void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, cons
   sim_world *world = io;
   sim_conn *conn = keel->io;
   if (!conn->opened || conn->gone) sim_fail(world, "c%u is gone without having been there", keel->id);
-  if (failure && failure->detail != world->detail) sim_fail(world, "the detail of a failure got lost");
+  bool silent = reason == KEEL__CLOSE_CHECK_FAILED && conn->job_count > 0; /* nobody has said anything */
+  if (failure && failure->detail != (silent ? NULL : world->detail))
+    sim_fail(world, "the detail of a failure got lost");
   conn->gone = true;
   world->model.closed++;
   world->model.closed_for[reason]++;
   for (uint32_t i = 0; i < world->hold_count; i++)
     if (world->holds[i].conn == conn) world->holds[i].conn = NULL;
+}
+
+void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure) {
+  sim_world *world = io;
+  if (pool != world->pool) sim_fail(world, "another pool's health");
+  sim_trace(world, "it is %s", failure ? name_of(failure->code) : "well");
+  sim_check_verdict(world, latency, failure);
+  world->health_asked = false;
+  world->verdicts++;
 }
 
 void sim_caller_pool_closed(void *io, keel__pool *pool) {

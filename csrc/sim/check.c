@@ -15,6 +15,7 @@ void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before)
     sim_fail(world, "c%u is in a transaction and gets %s", id, before);
   if (conn->cancel_unreported) sim_fail(world, "c%u may still be hit by a cancel and gets %s", id, before);
   if (conn->lease) sim_fail(world, "c%u is lent and gets %s", id, before);
+  sim_check_fresh(world, conn, before);
   if (world->now >= conn->conn->retire_at) sim_fail(world, "c%u is too old and gets %s", id, before);
   if (world->config.max_uses && conn->uses >= world->config.max_uses)
     sim_fail(world, "c%u has been used too often and gets %s", id, before);
@@ -153,8 +154,14 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
       if (!conn->reset_failed && world->now < keel__time_after(conn->reset_sent, config->cancel_timeout))
         sim_fail(world, "c%u was given no time to reset", id);
       break;
+    case KEEL__CLOSE_CHECK_FAILED:
+      if (conn->job_count > 0 && world->now < conn->check_begun + sim_check_limit(world))
+        sim_fail(world, "c%u was given no time to answer a check", id);
+      if (conn->check_passed) sim_fail(world, "c%u has passed its check and is closed", id);
+      break;
     case KEEL__CLOSE_SHUTDOWN:
       if (!world->closing) sim_fail(world, "c%u is shut down in an open pool", id);
+      if (conn->job_count == 1 && conn->jobs[0].check) break;
       if (used && world->now < world->drain_end) sim_fail(world, "c%u is in use and shut down early", id);
       break;
     case KEEL__CLOSE_BREAKER:
@@ -171,7 +178,7 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
 
 /* ---- what callers are told */
 
-static unsigned opened_count(const sim_world *world) {
+unsigned sim_opened_count(const sim_world *world) {
   unsigned count = 0;
   for (const sim_conn *conn = world->conns; conn; conn = conn->next) count += conn->opened && !conn->closing;
   return count;
@@ -179,7 +186,7 @@ static unsigned opened_count(const sim_world *world) {
 
 static void check_connect_failure(sim_world *world, const sim_call *call) {
   if (world->config.single) return;
-  if (opened_count(world) > 0) sim_fail(world, "r%u is failed though there are connections", call->id);
+  if (sim_opened_count(world) > 0) sim_fail(world, "r%u is failed though there are connections", call->id);
   if (call->submitted > world->failed_attempt)
     sim_fail(world, "r%u pays for an attempt begun before it came", call->id);
   const keel__list *queue = &world->pool->queue;
@@ -193,13 +200,16 @@ static void check_connect_failure(sim_world *world, const sim_call *call) {
 /* Opening is for those who wait and for the minimum, and after a failure it is not rushed. */
 void sim_check_open(sim_world *world) {
   const keel__pool *pool = world->pool;
-  unsigned opened = opened_count(world), coming = world->conn_count - opened + pool->setup_leases;
+  unsigned opened = sim_opened_count(world), coming = sim_coming(world);
+  bool for_health = pool->health.under_way && !pool->health.conn;
   if (world->conn_count > world->config.max) sim_fail(world, "more connections than max");
   if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
     return; /* the breaker's own, which has rules of its own */
+  if (for_health && world->conn_count - opened == 1) coming = 0; /* whatever else is coming */
   if (world->conn_count > world->config.min && coming > pool->queue.count)
     sim_fail(world, "a connection is opened for nobody");
   if (world->failed_at == 0 || (opened == 0 && pool->queue.count > 0)) return;
+  if (for_health && pool->health.by_hand && world->conn_count - opened == 1) return;
   if (world->now < world->failed_at + 5000) sim_fail(world, "an attempt follows too soon on one that failed");
   if (world->conn_count - opened > 1) sim_fail(world, "after a failure attempts are made side by side");
 }
@@ -278,7 +288,7 @@ static void check_late(sim_world *world, const sim_call *call) {
   if (!world->config.shed || end == KEEL__NEVER) sim_fail(world, "r%u is refused without a reason", call->id);
   if (world->conn_count < world->config.max || pool->conns[KEEL__CONN_IDLE].count > 0)
     sim_fail(world, "r%u is refused and there is room for a connection", call->id);
-  if (opened_count(world) < world->conn_count)
+  if (sim_opened_count(world) < world->conn_count)
     sim_fail(world, "r%u is refused and a connection is on its way", call->id);
   if (pool->queue.count < 2) sim_fail(world, "r%u is refused and nobody waits before it", call->id);
   if (world->taken < KEEL__OVERLOAD_LEAST) sim_fail(world, "r%u is refused by guesswork", call->id);
@@ -358,6 +368,8 @@ static void check_conn(sim_world *world, const keel__conn *conn) {
   if (conn->state == KEEL__CONN_IDLE &&
       (in_flight || conn->lease || conn->cancel_sent || conn->status != 'I'))
     sim_fail(world, "c%u is idle and not clean", conn->id);
+  if ((conn->state == KEEL__CONN_CHECKING) != (model->job_count == 1 && model->jobs[0].check))
+    sim_fail(world, "c%u is being checked or not", conn->id);
   if ((conn->state == KEEL__CONN_BUSY || conn->state == KEEL__CONN_DRAINING) && !in_flight)
     sim_fail(world, "c%u is busy with nothing", conn->id);
   if ((conn->state == KEEL__CONN_LEASED) != (conn->lease != 0))
@@ -405,11 +417,13 @@ static void check_limits(sim_world *world, const sim_conn *model) {
     sim_fail(world, "c%u has been opening for too long", conn->id);
   if (conn->cancel_sent && keel__time_after(model->last_cancel, config->cancel_timeout) <= now)
     sim_fail(world, "c%u has been silent for too long", conn->id);
+  if (conn->state == KEEL__CONN_CHECKING && model->check_begun + sim_check_limit(world) <= now)
+    sim_fail(world, "c%u is being checked for too long", conn->id);
   if (conn->reset_asked && keel__time_after(model->reset_sent, config->cancel_timeout) <= now)
     sim_fail(world, "c%u has been resetting for too long", conn->id);
   if (conn->state != KEEL__CONN_IDLE) return;
   if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
-  unsigned kept = opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
+  unsigned kept = sim_opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
   keel__time since = model->last_used, probe = world->breaker.probe_opened;
   if (probe > since) since = probe;
   keel__time twice = keel__time_after(keel__time_after(since, config->idle_timeout), config->idle_timeout);
@@ -427,6 +441,7 @@ static void check_deadlines(sim_world *world) {
       sim_fail(world, "r%u waits for too long", call->id);
   }
   for (const sim_conn *conn = world->conns; conn; conn = conn->next) check_limits(world, conn);
+  sim_check_health(world);
 }
 
 static void check_timers(sim_world *world, bool timers_are_done) {
@@ -458,7 +473,11 @@ static void check_waiting(sim_world *world) {
   if (pool->queue.count == 0) return;
   const keel__request *head = KEEL__OF(keel__request, link, keel__list_first(&pool->queue));
   const keel__list *busy = &pool->conns[KEEL__CONN_BUSY];
-  if (pool->conns[KEEL__CONN_IDLE].count > 0) sim_fail(world, "somebody waits and a connection is idle");
+  unsigned coming = sim_coming(world);
+  for (const sim_conn *conn = world->conns; conn; conn = conn->next)
+    if (conn->conn->state == KEEL__CONN_IDLE && !conn->closing &&
+        (coming < pool->queue.count || sim_is_fresh(world, conn)))
+      sim_fail(world, "somebody waits and c%u is idle", conn->conn->id);
   uint32_t cost = 0;
   bool quick = keel__estimates_find(&pool->estimates, head->text, &cost) && cost <= KEEL__SHARE_QUICK;
   if (head->kind == KEEL_QUERY && head->shares && !head->alone && quick && !pool->share_off &&
@@ -466,12 +485,11 @@ static void check_waiting(sim_world *world) {
     for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link))
       if (has_room(world, KEEL__OF(keel__conn, link, link)))
         sim_fail(world, "a statement waits and there is room");
-  unsigned coming = world->conn_count - opened_count(world) + pool->setup_leases;
   unsigned room = world->config.max - world->conn_count;
   if (world->config.single) return;
   if (coming < pool->queue.count && room > 0 && pool->open_failures == 0)
     sim_fail(world, "somebody waits, there is room, and no connection is opened");
-  if (coming == 0 && opened_count(world) == 0 && room > 0) sim_fail(world, "somebody waits for nothing");
+  if (coming == 0 && sim_opened_count(world) == 0 && room > 0) sim_fail(world, "somebody waits for nothing");
 }
 
 static void check_counters(sim_world *world) {

@@ -168,6 +168,10 @@ static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
 static void execute(sim_world *world, sim_conn *conn, sim_job *job) {
   job->running = false;
   job->finished = true;
+  if (job->check) {
+    job->clean = !sim_chance(world, 3);
+    return;
+  }
   if (!job->call) {
     job->clean = !sim_chance(world, 5);
     if (job->clean) end_transaction(world, conn, false);
@@ -192,6 +196,7 @@ static void begin_next(sim_world *world, sim_conn *conn) {
   if (job == conn->jobs + conn->job_count || job->running) return;
   job->running = true;
   if (job->call && job->call->what == SIM_HANGS) return;
+  if (job->check && sim_chance(world, world->mood.check_hangs)) return;
   keel__time work = sim_chance(world, world->mood.slow_server) ? USUAL_WORK * 10 : USUAL_WORK;
   keel__time least = job->call && job->call->text >= SIM_SLOW_TEXT ? SIM_SLOW_WORK : 0;
   sim_at(world, world->now + least + sim_delay(world, work), SIM_FINISH, conn);
@@ -208,10 +213,25 @@ static void finish(sim_world *world, sim_conn *conn) {
   begin_next(world, conn);
 }
 
+static void check_answered(sim_world *world, sim_conn *conn, bool clean) {
+  conn->last_heard = world->now;
+  if (clean) conn->last_proof = world->now;
+  conn->check_passed = clean;
+  sim_trace(world, "c%u check %s", conn->conn->id, clean ? "done" : "failed");
+  world->detail = conn;
+  keel__failure failure = failure_of(world, KEEL_SERVER, "57P03");
+  if (clean && !conn->closing) sim_breaker_answered(world);
+  keel__conn_checked(conn->conn, clean ? NULL : &failure, world->now);
+}
+
 static void answer(sim_world *world, sim_conn *conn) {
   sim_job job = conn->jobs[0];
   memmove(conn->jobs, conn->jobs + 1, --conn->job_count * sizeof *conn->jobs);
-  conn->last_used = conn->last_heard = world->now;
+  if (job.check) {
+    check_answered(world, conn, job.clean);
+    return;
+  }
+  conn->last_used = conn->last_heard = conn->last_proof = world->now;
   if (!job.call) {
     conn->reset_failed = !job.clean;
     sim_trace(world, "c%u reset %s", conn->conn->id, job.clean ? "done" : "failed");
@@ -269,6 +289,18 @@ void sim_server_reset(void *io, keel__conn *keel) {
   world->model.resets++;
   conn->reset_sent = world->now;
   push_job(world, conn, (sim_job){0});
+  begin_next(world, conn);
+}
+
+void sim_server_check(void *io, keel__conn *keel) {
+  sim_world *world = io;
+  sim_conn *conn = keel->io;
+  sim_trace(world, "c%u check", keel->id);
+  sim_check_check(world, conn);
+  world->checks++;
+  conn->check_begun = world->now;
+  conn->check_passed = false;
+  push_job(world, conn, (sim_job){.check = true});
   begin_next(world, conn);
 }
 
@@ -399,7 +431,7 @@ void sim_server_event(sim_world *world, sim_event event) {
     case SIM_CANCEL_REPORT:
       sim_trace(world, "c%u cancel reported", conn->conn->id);
       conn->cancel_unreported = false;
-      conn->last_used = world->now;
+      conn->last_used = conn->last_proof = world->now;
       keel__conn_cancel_delivered(conn->conn, world->now);
       break;
     case SIM_CLOSED:

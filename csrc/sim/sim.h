@@ -59,12 +59,13 @@ typedef struct sim_call {
   keel_outcome outcome;
 } sim_call;
 
-/* A statement, or a reset (`call` NULL), on its way through a session. */
+/* A statement, or a reset or check (`call` NULL), on its way through a session. */
 typedef struct sim_job {
   sim_call *call;
   keel__plan plan;
   bool running, interrupted, finished;
   bool failed, prepared, nested, clean;
+  bool check;
   char sqlstate[6];
   char status;
 } sim_job;
@@ -85,6 +86,7 @@ struct sim_conn {
   bool asking; /* the owner has not given the password yet */
   bool probes; /* it was opened to find out whether the server is back */
   bool lives;  /* the server itself has refused it, for a reason that others may not have */
+  bool check_passed; /* the last one */
   keel__time open_started, opened_at, last_cancel, last_used, reset_sent;
   /* the cancel that is not known to be delivered */
   bool cancel_unreported, cancel_travels;
@@ -96,6 +98,8 @@ struct sim_conn {
   uint32_t backend;
   keel__time last_answer; /* the server's latest */
   keel__time last_heard;  /* when we had it */
+  keel__time check_begun;
+  keel__time last_proof; /* when it was last known to be there: used, or checked */
 };
 
 enum sim_prepared { SIM_ABSENT, SIM_PRESENT, SIM_STALE };
@@ -129,7 +133,7 @@ typedef struct sim_hold {
 typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
-  unsigned cancel_lost, jump;
+  unsigned cancel_lost, jump, check_hangs;
   unsigned rush; /* more come at once than can be served */
   bool pooler, down;
 } sim_mood;
@@ -161,6 +165,7 @@ struct sim_world {
   bool closing, pool_closed;
   bool stopping;         /* the pool is destroyed as it is */
   bool memory_fails;     /* now and then, in this life */
+  bool health_asked;     /* by hand, and not yet told */
   bool lone_transaction; /* somebody has left a transaction open with a lone statement */
   keel__time drain_end;
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
@@ -186,6 +191,7 @@ struct sim_world {
   const void *detail;   /* what the failure being reported carries */
   keel__counters model; /* what the pool's counters ought to be */
   uint64_t pools, settled, retried, cancels, lost, grants, shed, breakers; /* since the run began */
+  uint64_t checks, verdicts;
 };
 
 /* Prints seed, step and what is wrong, and ends the process. */
@@ -209,6 +215,7 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request);
 void sim_server_reset(void *io, keel__conn *keel);
 void sim_server_cancel(void *io, keel__conn *keel);
 void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
+void sim_server_check(void *io, keel__conn *keel);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
 void sim_note_time(sim_world *world, const sim_call *call);
@@ -222,6 +229,7 @@ void sim_caller_forget(void *io, keel__request *request);
 void sim_caller_opened(void *io, keel__conn *keel);
 void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
+void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
 sim_call *sim_call_of(const keel__request *request);
 
 /* ---- breaker.c: what is known of the server's life, and what the breaker makes of it */
@@ -237,6 +245,15 @@ void sim_breaker_refused(sim_world *world, const sim_call *call, const keel__fai
 void sim_breaker_check(sim_world *world);
 void *sim_keep(void *io, const void *detail);
 void sim_drop(void *io, void *kept);
+/* ---- check_health.c */
+/* Connections that those who wait may count on. */
+unsigned sim_coming(const sim_world *world);
+bool sim_is_fresh(const sim_world *world, const sim_conn *conn);
+keel__time sim_check_limit(const sim_world *world); /* how long a check may take */
+void sim_check_fresh(sim_world *world, const sim_conn *conn, const char *before);
+void sim_check_check(sim_world *world, const sim_conn *conn);
+void sim_check_verdict(sim_world *world, keel__time latency, const keel__failure *failure);
+void sim_check_health(sim_world *world); /* after a tick */
 
 /* ---- check.c */
 void sim_check_open(sim_world *world);
@@ -250,5 +267,6 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_check_step(sim_world *world, bool timers_are_done);
 void sim_check_end(sim_world *world);
+unsigned sim_opened_count(const sim_world *world);
 
 #endif

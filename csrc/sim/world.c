@@ -26,6 +26,8 @@ static const keel__ops ops = {
     .keep = sim_keep,
     .drop = sim_drop,
     .breaker = sim_breaker_changed,
+    .check = sim_server_check,
+    .healthy = sim_caller_healthy,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -142,6 +144,8 @@ static void choose_config(sim_world *world) {
       .query_timeout = KEEL__NEVER,
       .cancel_timeout = time_or_never(world, 10, 100 * MS),
       .drain_timeout = KEEL__NEVER,
+      .health_interval = time_or_never(world, 66, 200 * MS),
+      .alive_bypass = time_or_never(world, 66, 20 * MS),
       .lifetime_jitter = sim_chance(world, 50) ? keel__rng_real(&world->rng) : 0.05,
       .prepare = (keel_prepare)sim_below(world, 3),
       .hold_new = sim_chance(world, 20),
@@ -154,6 +158,7 @@ static void choose_config(sim_world *world) {
     config->max_uses = 0;
     config->shed = false;
     config->idle_timeout = config->max_lifetime = KEEL__NEVER;
+    config->health_interval = config->alive_bypass = KEEL__NEVER;
   }
   sim_breaker_choose(world);
   if (sim_chance(world, 40)) config->min = (uint32_t)sim_below(world, config->max + 1);
@@ -179,6 +184,7 @@ static void choose_mood(sim_world *world) {
       .cancel_lost = rarely(world, 30, 40),
       .jump = rarely(world, 20, 3),
       .rush = rarely(world, 20, 10),
+      .check_hangs = rarely(world, 50, 40),
       .pooler = sim_chance(world, 15),
       .down = sim_chance(world, 5),
   };
@@ -197,6 +203,7 @@ static void begin_life(sim_world *world) {
   world->pool = pool;
   world->pools++;
   world->closing = world->pool_closed = world->stopping = world->lone_transaction = false;
+  world->health_asked = false;
   world->memory_fails = memory.fail_percent > 0;
   world->drain_end = KEEL__NEVER;
   world->failed_attempt = world->failed_at = 0;

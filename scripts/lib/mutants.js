@@ -198,8 +198,8 @@ const MUTANTS = [
   {
     name: 'a connection that its owner sets up does not count for those who wait',
     file: 'core/open.c',
-    from: 'opening + pool->setup_leases',
-    to: 'opening',
+    from: 'keel__pool_opening(pool) + pool->setup_leases + checked',
+    to: 'keel__pool_opening(pool) + checked',
   },
   {
     name: "a neighbour hit by another's cancel is failed",
@@ -500,6 +500,78 @@ const MUTANTS = [
     file: 'core/breaker.c',
     from: 'if (sum.calls < config->minimum_calls) return false;',
     to: '',
+  },
+  {
+    name: 'a stale connection is handed out unchecked',
+    file: 'core/internal.h',
+    from: 'return bypass == KEEL__NEVER || now - conn->fresh_since <= bypass;',
+    to: 'return bypass != 1 || now >= conn->fresh_since;',
+  },
+  {
+    name: 'a check that fails counts as passed',
+    file: 'core/check.c',
+    from: '  if (failure) {\n',
+    to: '  if (failure && failure->code == KEEL_OK) {\n',
+  },
+  {
+    name: 'a check never ends',
+    file: 'core/check.c',
+    from: 'if (now >= end) {',
+    to: 'if (now >= end && conn->check_slow && false) {',
+  },
+  {
+    name: 'to be checked counts as a use',
+    file: 'core/check.c',
+    from: 'keel__conn_arm_idle(conn, conn->idle_since);',
+    to: 'keel__conn_arm_idle(conn, conn->idle_since = conn->fresh_since);',
+  },
+  {
+    name: 'a checked connection becomes the last used one',
+    file: 'core/check.c',
+    from: 'keel__list_insert(idle, next ? next : &idle->ends, &conn->link);',
+    to: 'keel__list_push_front(idle, &conn->link);',
+  },
+  {
+    name: 'a connection is opened beside each one that is checked',
+    file: 'core/open.c',
+    from: 'return keel__pool_opening(pool) + pool->setup_leases + checked;',
+    to: 'return keel__pool_opening(pool) + pool->setup_leases + checked / 2;',
+  },
+  {
+    name: 'those who wait count on a check that takes long',
+    file: 'core/check.c',
+    from: '  pool->slow_checks++;\n',
+    to: '',
+  },
+  {
+    name: 'a check that was slow is never counted on again',
+    file: 'core/internal.h',
+    from: 'if (conn->check_slow) conn->pool->slow_checks--;',
+    to: '',
+  },
+  {
+    name: 'a health check takes the last free connection',
+    file: 'core/health.c',
+    from: 'return pool->conns[KEEL__CONN_IDLE].count > 1 || has_room(pool)',
+    to: 'return pool->conns[KEEL__CONN_IDLE].count > 0 || has_room(pool)',
+  },
+  {
+    name: 'one dead connection ends health checks for good',
+    file: 'core/health.c',
+    from: '  keel__heap_set(&conn->pool->timers, &health->timer, health->begun); /* at once */\n',
+    to: '',
+  },
+  {
+    name: 'after the first health check no other follows',
+    file: 'core/health.c',
+    from: '  rest(pool);\n  pool->ops->healthy(',
+    to: '  if (failure) rest(pool);\n  pool->health.under_way = pool->health.by_hand = false;\n  pool->ops->healthy(',
+  },
+  {
+    name: 'a closing pool leaves those who asked for its health without an answer',
+    file: 'core/health.c',
+    from: 'if (asked) failed(pool, KEEL_POOL_CLOSED);',
+    to: '(void)asked;',
   },
 ];
 

@@ -208,4 +208,49 @@ describe('what the engine is given', () => {
     assert.equal(pool({ maxLifetimeSeconds: 2 }).maxLifetime, 2000);
     assert.equal(pool({ idleTimeoutMillis: null }).idleTimeout, 0);
   });
+
+  describe('a pool: dead peers', () => {
+    const pool = (more) => {
+      const given = { user: 'u', max: 3, min: 1, maxUses: Infinity, ...more };
+      return poolEngineOptions(new ConnectionParameters(given), given);
+    };
+    const silence = ({ keywords }) =>
+      Object.fromEntries(Object.entries(keywords).filter(([name]) => /^(keepalives|tcp_)/.test(name)));
+    const HARDENED = { hardened: true, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+    it('without the hardened profile nothing is said of them unless it is given', () => {
+      assert.deepEqual(silence(pool({})), {});
+      assert.deepEqual(silence(pool({ keepAlive: true, keepAliveInitialDelayMillis: 2500 })), {
+        ...{ keepalives: '1', keepalives_idle: '3' },
+      });
+      const { healthCheckInterval, aliveBypass, cancelTimeout } = pool({});
+      assert.deepEqual([healthCheckInterval, aliveBypass, cancelTimeout], [0, undefined, undefined]);
+    });
+
+    it('with it they are found in time', () => {
+      assert.deepEqual(silence(pool(HARDENED)), {
+        ...{ keepalives: '1', keepalives_idle: '10', keepalives_interval: '5', keepalives_count: '4' },
+        tcp_user_timeout: '30000',
+      });
+      assert.deepEqual(silence(pool({ ...HARDENED, keepAlive: false })), {
+        ...{ keepalives: '0', tcp_user_timeout: '30000' },
+      });
+    });
+
+    it('what libpq is told itself wins', () => {
+      const url = 'postgres://h/d?tcp_user_timeout=1000&keepalives_idle=3&keepalives_count=1';
+      assert.deepEqual(silence(pool({ ...HARDENED, connectionString: url })), {
+        ...{ keepalives: '1', keepalives_idle: '3', keepalives_interval: '5', keepalives_count: '1' },
+        tcp_user_timeout: '1000',
+      });
+      const text = 'host=h tcp_user_timeout=1000';
+      assert.equal(silence(pool({ ...HARDENED, connectionString: text })).tcp_user_timeout, undefined);
+    });
+
+    it('checks and cancels', () => {
+      const options = { healthCheckInterval: '40', aliveBypassWindow: 0, connectionTimeoutMillis: 700 };
+      const { healthCheckInterval, aliveBypass, cancelTimeout } = pool({ ...HARDENED, ...options });
+      assert.deepEqual([healthCheckInterval, aliveBypass, cancelTimeout], [40, 0, 700]);
+    });
+  });
 });

@@ -89,8 +89,9 @@ static void names_a_wrong_time(void **state) {
     const char *name;
   } times[] = {
 #define TIME(name) {offsetof(keel_pool_options, name), #name}
-      TIME(acquire_timeout_ms), TIME(connect_timeout_ms), TIME(idle_timeout_ms),  TIME(max_lifetime_ms),
-      TIME(query_timeout_ms),   TIME(cancel_timeout_ms),  TIME(drain_timeout_ms),
+      TIME(acquire_timeout_ms), TIME(connect_timeout_ms),       TIME(idle_timeout_ms),
+      TIME(max_lifetime_ms),    TIME(query_timeout_ms),         TIME(cancel_timeout_ms),
+      TIME(drain_timeout_ms),   TIME(health_check_interval_ms),
 #undef TIME
   };
   for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
@@ -169,6 +170,28 @@ static void names_what_is_wrong_with_a_breaker(void **state) {
   assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
 }
 
+static void takes_any_time_without_a_check(void **state) {
+  (void)state;
+  static const struct {
+    int64_t given;
+    keel__time taken;
+  } times[] = {{-1, KEEL__NEVER}, {0, 0}, {500, 500 * MS}};
+  keel__pool_config config;
+  for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
+    keel_pool_options options = good();
+    options.alive_bypass_ms = times[i].given;
+    assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+    assert_true(config.alive_bypass == times[i].taken);
+    options.single = 1;
+    assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+    assert_true(config.alive_bypass == KEEL__NEVER && config.health_interval == KEEL__NEVER);
+  }
+  keel_pool_options options = good();
+  options.alive_bypass_ms = -2;
+  assert_refused(&options, "alive_bypass_ms",
+                 "alive_bypass_ms is -2; a whole number from -1 to 1000000000000 is accepted");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_what_is_right),
@@ -178,6 +201,7 @@ int main(void) {
       cmocka_unit_test(names_a_wrong_time),
       cmocka_unit_test(takes_a_breaker),
       cmocka_unit_test(names_what_is_wrong_with_a_breaker),
+      cmocka_unit_test(takes_any_time_without_a_check),
   };
   return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

@@ -111,8 +111,23 @@ static void op_breaker(void *io, keel_breaker_state from, keel_breaker_state to,
   note(io, "breaker %s %s (%s)", names[from], names[to], reason);
 }
 
+static void op_check(void *io, keel__conn *conn) {
+  note(io, "check c%u", conn->id);
+}
+
+static void op_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure) {
+  (void)pool;
+  if (failure)
+    note(io, "unwell %s", code_name(failure->code));
+  else if (latency == KEEL__NEVER)
+    note(io, "well");
+  else
+    note(io, "well %u ms", (unsigned)(latency / MS));
+}
+
 static const keel__ops ops = {op_open,   op_send, op_reset,       op_cancel, op_close, op_settle, op_forget,
-                              op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker};
+                              op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker,
+                              .check = op_check, .healthy = op_healthy};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -126,6 +141,8 @@ keel__pool_config fake_config(void) {
       .query_timeout = KEEL__NEVER,
       .cancel_timeout = KEEL__NEVER,
       .drain_timeout = KEEL__NEVER,
+      .health_interval = KEEL__NEVER,
+      .alive_bypass = KEEL__NEVER,
   };
 }
 
@@ -243,6 +260,15 @@ void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status) {
 
 void fake_error_within(fake *fake, uint32_t conn, const char *sqlstate, char status) {
   answer_error(fake, conn, sqlstate, status, true);
+}
+
+void fake_checked(fake *fake, uint32_t conn) {
+  keel__conn_checked(fake->conns[conn], NULL, fake->now);
+}
+
+void fake_check_fails(fake *fake, uint32_t conn) {
+  keel__failure failure = {.code = KEEL_SERVER, .detail = fake};
+  keel__conn_checked(fake->conns[conn], &failure, fake->now);
 }
 
 void fake_lost(fake *fake, uint32_t conn) {

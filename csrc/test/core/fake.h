@@ -38,7 +38,7 @@ void fake_free(fake *fake);
 
 /* What was asked for since the last time, one word group each, joined by ", ":
  *   open c1 | send c1 r1 | reset c1 | cancel c1 | close c1 LOST | opened c1 | gone c1 LOST | ok r1 | CODE r1 outcome |
- *   lend c1 r1 | breaker FROM TO (reason) | pool closed */
+ *   lend c1 r1 | breaker FROM TO (reason) | pool closed | check c1 | well | well 2 ms | unwell CODE */
 #define expect(fake, text) fake_expect(fake, text, __FILE__, __LINE__)
 void fake_expect(fake *fake, const char *text, const char *file, int line);
 void fake_ignore(fake *fake); /* what was asked for until now does not matter */
@@ -60,6 +60,8 @@ void fake_answer(fake *fake, uint32_t conn, char status);
 void fake_error(fake *fake, uint32_t conn, const char *sqlstate, char status);
 /* The same, raised by something that the statement called. */
 void fake_error_within(fake *fake, uint32_t conn, const char *sqlstate, char status);
+void fake_checked(fake *fake, uint32_t conn);
+void fake_check_fails(fake *fake, uint32_t conn);
 void fake_lost(fake *fake, uint32_t conn);
 void fake_closed(fake *fake, uint32_t conn);
 /* A pool with `count` idle connections (c1 was used last), each used once, an empty log, and the next request is r1. */
