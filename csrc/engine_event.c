@@ -88,7 +88,8 @@ const char *keel_complete_tag(const keel_event *event) {
 /* ---------------------------------------------------------------- errors */
 
 static bool is_report(const keel_event *event) {
-  return is(event, KEEL_EV_ERROR) || is(event, KEEL_EV_CLOSED) || is(event, KEEL_EV_NOTICE);
+  return is(event, KEEL_EV_ERROR) || is(event, KEEL_EV_CLOSED) || is(event, KEEL_EV_NOTICE) ||
+         is(event, KEEL_EV_RETRY);
 }
 
 keel_code keel_error_code(const keel_event *event) {
@@ -101,6 +102,10 @@ keel_outcome keel_error_outcome(const keel_event *event) {
 
 uint32_t keel_error_attempts(const keel_event *event) {
   return is_report(event) ? (uint32_t)event->words[KEEL__E_ATTEMPTS] : 0;
+}
+
+uint32_t keel_retry_delay(const keel_event *event) {
+  return is(event, KEEL_EV_RETRY) ? (uint32_t)event->words[KEEL__E_STATUS] : 0;
 }
 
 const char *keel_error_field(const keel_event *event, char letter) {

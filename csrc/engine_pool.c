@@ -17,6 +17,8 @@ static const keel_pool_options DEFAULTS = {
     .prepare_cache = 256,
     .pipeline_depth = 64,
     .announce = 1,
+    .retry_delay_ms = 1000,
+    .retry_max_delay_ms = 30000,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {

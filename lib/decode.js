@@ -24,6 +24,7 @@ const KIND = {
   PASSWORD: 12,
   POOL_CLOSED: 13,
   COPY: 14,
+  RETRY: 16,
 };
 
 /* Header of every event. */
@@ -219,6 +220,14 @@ class EventReader {
       connId: words[at + CONNECTION],
       fields: this.messageFields(at),
     };
+  }
+
+  /** @param {string[]} codes */
+  retry(at, codes) {
+    const { words } = this;
+    const attempt = words[at + BODY + 2];
+    const failure = { ...this.failure(at, codes), attempts: attempt - 1, status: undefined };
+    return { attempt, delay: words[at + BODY + 3], failure };
   }
 
   messageFields(at) {

@@ -148,6 +148,13 @@ class Dispatcher {
     pool.settled(request);
   }
 
+  // The request's own, though for it alone there would be no need to say why.
+  #retry(reader, at, pool) {
+    const { words } = reader;
+    this.#requests.get(words[at + 2], words[at + 3])?.sink.again?.();
+    pool.handlers.retry?.(() => reader.retry(at, this.#native.codes));
+  }
+
   #toPool(reader, at, kind, pool) {
     if (pool === undefined) return undefined;
     const connId = reader.connection(at);
@@ -164,6 +171,8 @@ class Dispatcher {
         return pool.handlers.parameter?.(connId, ...reader.parameter(at));
       case KIND.PASSWORD:
         return pool.handlers.password?.(connId);
+      case KIND.RETRY:
+        return this.#retry(reader, at, pool);
       case KIND.POOL_CLOSED:
         return pool.ended();
       default:

@@ -42,6 +42,9 @@ const { Submission } = require('./submission');
  * @property {boolean} [askPassword]
  * @property {boolean} [announce]
  * @property {boolean} [single]
+ * @property {number} [maxRetries]
+ * @property {number} [retryDelay]
+ * @property {number} [retryMaxDelay]
  */
 
 /**
@@ -74,6 +77,13 @@ const { Submission } = require('./submission');
  */
 
 /**
+ * @typedef {object} Retry
+ * @property {number} attempt the number of the attempt that comes
+ * @property {number} delay ms until then
+ * @property {Failure} failure of the attempt before
+ */
+
+/**
  * Pool-wide events. Each is optional.
  * @typedef {object} PoolHandlers
  * @property {(info: Opened) => void} [opened]
@@ -82,6 +92,7 @@ const { Submission } = require('./submission');
  * @property {(info: {connId: number, processId: number, channel: string, payload: string}) => void} [notification]
  * @property {(connId: number, name: string, value: string) => void} [parameter]
  * @property {(connId: number) => void} [password] answer with EnginePool.password()
+ * @property {(read: () => Retry) => void} [retry] a request is tried again; `read` during the call only
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -98,6 +109,7 @@ const { Submission } = require('./submission');
  *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over
  * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
+ * @property {() => void} [again] it is tried again: forget all that came so far
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
  * @property {(info: Failure) => void} error
  */
@@ -151,6 +163,9 @@ const OPTIONS_IN_C = {
   cancel_timeout_ms: 'cancelTimeout',
   drain_timeout_ms: 'drainTimeout',
   pipeline_depth: 'pipelineDepth',
+  max_retries: 'maxRetries',
+  retry_delay_ms: 'retryDelay',
+  retry_max_delay_ms: 'retryMaxDelay',
 };
 
 /** keel_pool_stats in its order; each latency is a summary of eight figures. */

@@ -143,6 +143,12 @@ const QUERY_RULES = {
   signal: { accepts: 'an AbortSignal', is: (value) => typeof value?.addEventListener === 'function' },
 };
 
+const RETRY_RULES = {
+  maxRetries: POOL_RULES.maxRetries,
+  retryDelay: POOL_RULES.retryDelay,
+  retryMaxDelay: POOL_RULES.retryMaxDelay,
+};
+
 const STREAM_RULES = { batchSize: integer(1, MAX_COUNT) };
 
 /** The kind of what was given; its text only where it can hold no secret. */
@@ -216,6 +222,13 @@ function checkQueryOptions(config) {
 
 function checkStreamOptions(config) {
   check(config, STREAM_RULES);
+}
+
+/** `retry` of a transaction. */
+function checkRetry(retry) {
+  const rule = orAlso(record('an object with maxRetries, retryDelay, retryMaxDelay'), true, false);
+  if (!rule.is(retry)) throw refuse('retry', retry, rule);
+  if (typeof retry === 'object') check(retry, RETRY_RULES, 'retry.');
 }
 
 /* ---------------------------------------------------------------- what it means to the engine */
@@ -340,6 +353,15 @@ function afterConnecting({ connectTimeout: limitMs }) {
   return limitMs === 0 ? 0 : Math.min(limitMs + 10, MAX_MS);
 }
 
+// What is not given is the engine's default.
+function retryOptions({ maxRetries, retryDelay, retryMaxDelay }) {
+  return {
+    maxRetries: milli(maxRetries),
+    ...(retryDelay != null && { retryDelay: Number(retryDelay) }),
+    ...(retryMaxDelay != null && { retryMaxDelay: Number(retryMaxDelay) }),
+  };
+}
+
 /** @param {object} options a Pool's, after its defaults */
 function poolEngineOptions(parameters, options) {
   const common = engineOptions(parameters);
@@ -356,6 +378,7 @@ function poolEngineOptions(parameters, options) {
     maxLifetime: Math.ceil(milli(options.maxLifetimeSeconds) * 1000),
     lifetimeJitter: milli(options.maxLifetimeJitter),
     drainTimeout: milli(options.drainTimeout),
+    ...retryOptions(options),
   };
 }
 
@@ -364,6 +387,7 @@ module.exports = {
   checkConnectionOptions,
   checkPoolOptions,
   checkQueryOptions,
+  checkRetry,
   checkStreamOptions,
   hasQueryOptions,
   clientEngineOptions,

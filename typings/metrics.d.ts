@@ -124,12 +124,13 @@ export interface BreakerEvent {
   reason: string;
 }
 
-/** Event `retry`: a request is tried again after `delay` milliseconds. */
+/** Event `retry`: a request, or a transaction of Drizzle's, is tried again after `delay` milliseconds. */
 export interface RetryEvent {
   node: string;
   /** The number of the attempt that comes, 2 for the first retry. */
   attempt: number;
   delay: number;
+  /** Of the attempt before. */
   error: Error;
 }
 

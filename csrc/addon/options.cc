@@ -43,6 +43,7 @@ const Named<uint32_t> kCounts[] = {
     {"maxUses", &keel_pool_options::max_uses},
     {"prepareCache", &keel_pool_options::prepare_cache},
     {"pipelineDepth", &keel_pool_options::pipeline_depth},
+    {"maxRetries", &keel_pool_options::max_retries},
 };
 const Named<int64_t> kTimes[] = {
     {"acquireTimeout", &keel_pool_options::acquire_timeout_ms},
@@ -52,6 +53,8 @@ const Named<int64_t> kTimes[] = {
     {"queryTimeout", &keel_pool_options::query_timeout_ms},
     {"cancelTimeout", &keel_pool_options::cancel_timeout_ms},
     {"drainTimeout", &keel_pool_options::drain_timeout_ms},
+    {"retryDelay", &keel_pool_options::retry_delay_ms},
+    {"retryMaxDelay", &keel_pool_options::retry_max_delay_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},

@@ -6,6 +6,7 @@
 #define LONGEST_MS INT64_C(1000000000000) /* 31 years: far from where microseconds would overflow */
 #define MOST_CONNECTIONS 65535
 #define MOST_IN_FLIGHT 1024
+#define MOST_RETRIES 1000
 
 /* The core does without stdio, so that nothing in it can do I/O by accident. */
 static void append(keel_reason *reason, const char *text) {
@@ -65,6 +66,7 @@ static keel_code check_sizes(const keel_pool_options *options, keel_reason *reas
       {"min", options->min, 0, options->single ? 1 : options->max},
       {"pipeline_depth", options->pipeline_depth, 1, MOST_IN_FLIGHT},
       {"prepare", options->prepare, KEEL_PREPARE_AUTO, KEEL_PREPARE_NEVER},
+      {"max_retries", options->max_retries, 0, MOST_RETRIES},
   };
   keel_code code = KEEL_OK;
   for (unsigned i = 0; i < sizeof sizes / sizeof *sizes && !code; i++)
@@ -95,8 +97,19 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
   return code;
 }
 
+/* Unlike time limits these are what they say when they are 0. */
+static keel_code take_delays(const keel_pool_options *options, keel__pool_config *config,
+                             keel_reason *reason) {
+  keel_code code = check_range(reason, "retry_delay_ms", options->retry_delay_ms, 0, LONGEST_MS);
+  if (!code) code = check_range(reason, "retry_max_delay_ms", options->retry_max_delay_ms, 0, LONGEST_MS);
+  config->retry_delay = (keel__time)options->retry_delay_ms * 1000;
+  config->retry_max_delay = (keel__time)options->retry_max_delay_ms * 1000;
+  return code;
+}
+
 /* The one connection of a `single` pool lives until its owner or the server ends it. */
 static void make_single(keel__pool_config *config) {
+  config->max_retries = 0;
   config->max = 1;
   config->max_uses = 0;
   config->idle_timeout = config->max_lifetime = KEEL__NEVER;
@@ -116,9 +129,11 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
       .hold_new = options->hold_new != 0,
       .ask_password = options->ask_password != 0,
       .single = options->single != 0,
+      .max_retries = options->max_retries,
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);
+  if (!code) code = take_delays(options, &taken, reason);
   if (code) return code;
   if (taken.single) make_single(&taken);
   *config = taken;

@@ -233,7 +233,7 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
                             request->lease == 0 || (before == 'I' && status == 'I'))) {
     pool->counters.retried++;
     keel__request_queue(pool, request);
-  } else {
+  } else if (!failure || before != 'I' || !keel__retry(pool, request, failure, now)) {
     settle_answer(conn, request, failure, before);
   }
   keel__conn_next(conn, now);
@@ -295,6 +295,7 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
   }
   if (is_gone(conn)) return;
   conn->lost = true;
+  keel__retry_lost(conn, failure, now);
   keel__conn_close(conn, KEEL__CLOSE_LOST, failure);
   keel__pool_run(conn->pool, now);
 }
@@ -340,6 +341,13 @@ static void move_head(keel__conn *conn, keel__time now) {
   cancel_head(conn, now);
 }
 
+/* To a cancel or a ROLLBACK. What a server that has fallen silent was to run beside may be run elsewhere. */
+static void answer_overdue(keel__conn *conn, keel__time now) {
+  keel__failure why = keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
+  keel__retry_lost(conn, &why, now);
+  keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
+}
+
 static void share_expire(keel__conn *conn, keel__time now) {
   if (keel__share_is_stuck(conn, now))
     move_head(conn, now);
@@ -355,5 +363,5 @@ void keel__conn_expire(keel__conn *conn, keel__time now) {
   else if (!conn->cancel_sent && !conn->reset_asked)
     share_expire(conn, now);
   else
-    keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
+    answer_overdue(conn, now);
 }

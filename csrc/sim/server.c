@@ -38,7 +38,9 @@ void sim_server_open(void *io, keel__conn *keel) {
 static void open_fails(sim_world *world, sim_conn *conn) {
   sim_trace(world, "c%u fails to open", conn->conn->id);
   world->detail = conn;
-  keel__failure failure = failure_of(world, KEEL_CONNECT_FAILED, sim_chance(world, 50) ? "53300" : "");
+  static const char *const reasons[] = {"", "53300", "57P03", "28P01"};
+  keel__failure failure =
+      failure_of(world, KEEL_CONNECT_FAILED, reasons[sim_below(world, sizeof reasons / sizeof *reasons)]);
   if (sim_chance(world, 50))
     keel__conn_open_failed(conn->conn, &failure, world->now);
   else
@@ -108,7 +110,7 @@ static const char *run_plan(sim_conn *conn, sim_job *job) {
 }
 
 static const char *run_procedure(sim_world *world, sim_conn *conn, sim_job *job) {
-  static const char *const codes[] = {"0A000", "26000", "42P05", "57014"};
+  static const char *const codes[] = {"0A000", "26000", "42P05", "57014", "40001"};
   job->nested = true;
   leave_trace(conn, job->call);
   return codes[sim_below(world, sizeof codes / sizeof *codes)];
@@ -133,6 +135,12 @@ static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
     case SIM_COMMIT:
     case SIM_ROLLBACK:
       end_transaction(world, conn, call->what == SIM_COMMIT && conn->transaction == 'T');
+      return "";
+    case SIM_READ:
+      return "";
+    case SIM_RACES:
+      if (sim_chance(world, 60)) return sim_chance(world, 50) ? "40001" : "40P01";
+      leave_trace(conn, call);
       return "";
     case SIM_DISCARD:
       if (conn->transaction == 'T') return "25001";
@@ -174,6 +182,8 @@ static void begin_next(sim_world *world, sim_conn *conn) {
   while (job < conn->jobs + conn->job_count && job->finished) job++;
   if (job == conn->jobs + conn->job_count || job->running) return;
   job->running = true;
+  if (job->call && !job->call->lease && job->call->request && sim_chance(world, 10))
+    job->call->delivered = job->call->request->delivered = true;
   if (job->call && job->call->what == SIM_HANGS) return;
   keel__time work = sim_chance(world, world->mood.slow_server) ? USUAL_WORK * 10 : USUAL_WORK;
   keel__time least = job->call && job->call->text >= SIM_SLOW_TEXT ? SIM_SLOW_WORK : 0;
@@ -230,8 +240,9 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
             request->plan.statement, request->plan.parse ? " parse" : "", request->plan.evict);
   sim_check_send(world, conn, request);
   world->model.retried += call->sends > 0;
-  world->retried += call->sends > 0;
+  world->retried += call->sends > 0 && !call->retried;
   call->sends++;
+  call->retried = false;
   if (call->waiting) world->waiting--;
   call->waiting = false;
   call->on_server = true;

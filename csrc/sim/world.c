@@ -23,6 +23,7 @@ static const keel__ops ops = {
     .opened = sim_caller_opened,
     .gone = sim_caller_gone,
     .pool_closed = sim_caller_pool_closed,
+    .retry = sim_caller_retry,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -145,7 +146,11 @@ static void choose_config(sim_world *world) {
       .ask_password = sim_chance(world, 20),
       .single = sim_chance(world, 8),
   };
+  if (sim_chance(world, 50)) config->max_retries = 1 + (uint32_t)sim_below(world, 4);
+  config->retry_delay = sim_chance(world, 20) ? 0 : sim_below(world, 30 * MS);
+  config->retry_max_delay = sim_below(world, 100 * MS);
   if (config->single) {
+    config->max_retries = 0;
     config->max = 1;
     config->max_uses = 0;
     config->idle_timeout = config->max_lifetime = KEEL__NEVER;
