@@ -42,11 +42,19 @@ static keel__time pause_of(keel__pool *pool, uint32_t retries) {
   return keel__rng_below(&pool->rng, (longest < limit ? longest : limit) + 1);
 }
 
+/* Of the attempt that has failed; what an earlier one may have done does not go away. */
+static keel_outcome outcome_of(const keel__request *request, const keel__failure *why) {
+  if (request->uncertain) return KEEL_OUTCOME_UNKNOWN;
+  return why->outcome == KEEL_OUTCOME_NONE ? KEEL_ROLLED_BACK : why->outcome;
+}
+
 bool keel__retry(keel__pool *pool, keel__request *request, const keel__failure *why, keel__time now) {
   if (request->retries >= pool->config.max_retries || !may_repeat(request, why)) return false;
   keel__time pause = pause_of(pool, request->retries);
   keel__time due = keel__time_after(now, pause);
-  if (due >= limit_of(pool, request) || !pool->ops->retry(pool->io, request, pause, why)) return false;
+  keel__failure told = *why;
+  told.outcome = outcome_of(request, why);
+  if (due >= limit_of(pool, request) || !pool->ops->retry(pool->io, request, pause, &told)) return false;
   request->retries++;
   request->replanned = false;
   if (why->code == KEEL_CONNECTION_LOST && !request->reads) request->uncertain = true;

@@ -314,6 +314,9 @@ void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, c
   if (call->retries >= world->config.max_retries) sim_fail(world, "r%u is tried too often", call->id);
   if (!may_repeat(call, why)) sim_fail(world, "r%u must not be tried again", call->id);
   if (is_opening_failure(why->code)) check_connect_failure(world, call);
+  bool known = why->outcome == KEEL_ROLLED_BACK || why->outcome == KEEL_NOT_SENT;
+  if (why->outcome == KEEL_OUTCOME_NONE || (known && call->uncertain))
+    sim_fail(world, "r%u: a wrong outcome (%d) of an attempt", call->id, why->outcome);
   if (delay > longest_pause(world, call->retries)) sim_fail(world, "r%u waits for too long", call->id);
   if (world->now + delay >= last_moment(world, call)) sim_fail(world, "r%u has no time to wait", call->id);
   if (world->closing && call->kind == KEEL_ACQUIRE) sim_fail(world, "r%u waits for a closed pool", call->id);

@@ -380,7 +380,8 @@ describe('retries', function () {
         failureOf(pool.query({ text: 'select 1', timeout: 200 })),
         failureOf(pool.connect()),
       ]);
-      for (const { code, outcome } of errors) assert.deepEqual([code, outcome], ['KEEL_CONNECT_FAILED', 'not-sent']);
+      for (const { code, outcome } of errors)
+        assert.deepEqual([code, outcome], ['KEEL_CONNECT_FAILED', 'not-sent']);
       assert.ok(performance.now() - start < 3000);
     });
 

@@ -69,7 +69,10 @@ expectTypeOf(
   ),
 ).toEqualTypeOf<number>();
 expectTypeOf(
-  await db.transaction(async () => 'done', { retry: { maxRetries: 2, retryDelay: 10 }, accessMode: 'read only' }),
+  await db.transaction(async () => 'done', {
+    retry: { maxRetries: 2, retryDelay: 10 },
+    accessMode: 'read only',
+  }),
 ).toEqualTypeOf<string>();
 void db.transaction(async () => {}, { retry: true });
 // @ts-expect-error not an option of retry
