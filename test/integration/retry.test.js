@@ -1,7 +1,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { sql } = require('drizzle-orm');
 const { Client, Pool } = require('../..');
+const { drizzle } = require('../../lib/drizzle');
 const { startCluster } = require('../support/cluster');
 const { freePort } = require('../support/ports');
 const { until } = require('../support/poll');
@@ -185,6 +187,19 @@ describe('retries', function () {
       open();
       await pool.query(LARGE); // known from now on to be large: its rows are handed over as they come
       const { rows } = await killed(pool.query(LARGE));
+      assert.equal(rows.length, 40_000);
+      assert.ok(rows.every(({ i }, at) => i === at + 1));
+      assert.equal(retries.length, 1);
+    });
+
+    it("Drizzle's are, too", async () => {
+      const db = drizzle(open());
+      const ask = () =>
+        db
+          .select({ i: sql`i`.mapWith(Number), nap: sql`case when i = 30000 then pg_sleep(0.5) end` })
+          .from(sql`generate_series(1, 40000) i`);
+      await ask();
+      const rows = await killed(ask().execute());
       assert.equal(rows.length, 40_000);
       assert.ok(rows.every(({ i }, at) => i === at + 1));
       assert.equal(retries.length, 1);
