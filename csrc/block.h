@@ -82,6 +82,8 @@ enum keel__block_error {
   KEEL__E_BODY = 16,
 };
 
+/* KEEL_EV_RETRY: the same, but word 10 is the number of the attempt that comes and word 11 the milliseconds until then. */
+
 /* KEEL_EV_LEASED, KEEL_EV_OPENED: word 8 backend pid, word 9 server version (150018), word 10 port, word 11 bytes of the
  * host, word 12 bytes of the server parameters, word 13: 1 when the link is encrypted; then the host, NUL-terminated; then
  * (OPENED only) name NUL value NUL of the reported parameters. */

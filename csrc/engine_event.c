@@ -89,7 +89,7 @@ const char *keel_complete_tag(const keel_event *event) {
 
 static bool is_report(const keel_event *event) {
   return is(event, KEEL_EV_ERROR) || is(event, KEEL_EV_CLOSED) || is(event, KEEL_EV_NOTICE) ||
-         is(event, KEEL_EV_HEALTH);
+         is(event, KEEL_EV_HEALTH) || is(event, KEEL_EV_RETRY);
 }
 
 keel_code keel_error_code(const keel_event *event) {
@@ -106,6 +106,10 @@ uint32_t keel_error_attempts(const keel_event *event) {
 
 int64_t keel_health_latency_us(const keel_event *event) {
   return is(event, KEEL_EV_HEALTH) ? event->words[KEEL__E_ATTEMPTS] : -1;
+}
+
+uint32_t keel_retry_delay(const keel_event *event) {
+  return is(event, KEEL_EV_RETRY) ? (uint32_t)event->words[KEEL__E_STATUS] : 0;
 }
 
 const char *keel_error_field(const keel_event *event, char letter) {

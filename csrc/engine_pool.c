@@ -26,6 +26,8 @@ static const keel_pool_options DEFAULTS = {
     .breaker_probes = 1,
     .breaker_probe_timeout_ms = 5000,
     .alive_bypass_ms = -1,
+    .retry_delay_ms = 1000,
+    .retry_max_delay_ms = 30000,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {

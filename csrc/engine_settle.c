@@ -52,7 +52,7 @@ static keel_event *done(keel__query *query) {
   keel_event *event = query->final;
   keel__event_reset(event, KEEL_EV_DONE, keel__body_bytes(14));
   event->words[8] = (unsigned char)request->conn->status;
-  event->words[9] = (int32_t)request->attempts;
+  event->words[9] = (int32_t)keel__request_tries(request);
   keel__event_put_f64(event, 10, milliseconds(request->submitted, request->sent));
   keel__event_put_f64(event, 12, milliseconds(request->sent, request->answered));
   return event;
@@ -85,7 +85,7 @@ static void describe(const keel_pool *pool, const keel__request *request, keel_c
                          code == KEEL_QUEUE_FULL ? "to wait" : "needed");
   if (code != KEEL_ACQUIRE_TIMEOUT && code != KEEL_QUEUE_FULL) return;
   /* Whoever waited in vain is among those that wait; whom the full queue did not take is not. */
-  uint32_t waiting = core->queue.count - (code == KEEL_QUEUE_FULL);
+  uint32_t waiting = core->queue.count + core->retrying.count - (code == KEEL_QUEUE_FULL);
   snprintf(message + used, size - used, " (total=%u, idle=%u, waiting=%u)", core->conn_total,
            keel__pool_count(core, KEEL__CONN_IDLE), waiting);
 }
@@ -105,7 +105,7 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
   keel__report report = {
       .code = failure->code,
       .outcome = failure->outcome,
-      .attempts = request->attempts,
+      .attempts = keel__request_tries(request),
       .status = 'I',
       .cause = failure->cause,
       .retry_after_ms = failure->retry_after_ms,
@@ -138,6 +138,30 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
   keel__tags_remove(&pool->tags, query);
   add(pool, event);
   if (conn != NULL) keel__wire_settled(conn, query);
+}
+
+/* Told to the taker of the request's events in their order, so that he knows which of them count. */
+static bool op_retry(void *io, keel__request *request, keel__time delay, const keel__failure *why) {
+  keel_pool *pool = io;
+  const keel__conn *conn = request->conn;
+  keel__detail own;
+  char message[160];
+  const keel__detail *detail = why->detail;
+  if (detail == NULL) {
+    describe(pool, request, why->code, message, sizeof message);
+    keel__detail_clear(&own);
+    keel__detail_add(&own, 'M', message);
+    detail = &own;
+  }
+  keel__report report = {
+      .code = why->code, .outcome = why->outcome, .attempts = keel__request_tries(request) + 1};
+  keel_event *event = keel__event_report(KEEL_EV_RETRY, &report, detail);
+  if (event == NULL) return false;
+  event->words[KEEL__E_STATUS] = (int32_t)((delay + 999) / 1000);
+  keel__event_set_tag(event, request->tag);
+  keel__event_set_origin(event, pool->id, conn == NULL ? 0 : conn->id, 0);
+  add(pool, event);
+  return true;
 }
 
 static void op_forget(void *io, keel__request *request) {
@@ -257,4 +281,5 @@ const keel__ops keel__engine_ops = {
     .breaker = op_breaker,
     .check = op_check,
     .healthy = op_healthy,
+    .retry = op_retry,
 };

@@ -50,7 +50,7 @@ static void copy_gauges(const keel__pool *pool, keel_pool_stats *stats) {
   stats->idle = count_states(pool, KEEL__CONN_IDLE, KEEL__CONN_CHECKING);
   stats->active = count_states(pool, KEEL__CONN_BUSY, KEEL__CONN_DRAINING);
   stats->connecting = count_states(pool, KEEL__CONN_ASKING, KEEL__CONN_STARTING);
-  stats->waiting = pool->queue.count;
+  stats->waiting = pool->queue.count + pool->retrying.count;
   stats->min = pool->config.min;
   stats->max = pool->config.max;
 }

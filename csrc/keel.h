@@ -182,6 +182,14 @@ typedef struct keel_pool_options {
   /* A connection that has been idle for longer is checked before it is handed out, in the caller's time; one that does not
    * answer within connect_timeout_ms (5 s at most) is closed and the next is taken. -1: never checked (default) */
   int64_t alive_bypass_ms;
+  /* How often a request is tried again: a lone statement or KEEL_ACQUIRE for which no connection could be opened, unless the
+   * server has refused it for good (28xxx, 3D000, 42xxx ...); a lone statement that the server has rolled back (40001, 40P01);
+   * a lone one whose link died, if it only reads or is KEEL_Q_IDEMPOTENT. All within its one deadline. Default 0; never with
+   * `single`. */
+  uint32_t max_retries;
+  /* The pause before the n-th of them, n from 0, is random(0, min(retry_max_delay, retry_delay * 2^n)). */
+  int64_t retry_delay_ms;     /* default 1000 */
+  int64_t retry_max_delay_ms; /* default 30000 */
 } keel_pool_options;
 
 KEEL_API void keel_pool_options_init(keel_pool_options *options);
@@ -236,14 +244,15 @@ typedef enum keel_request_kind {
 #define KEEL_Q_BINARY 0x2u      /* results in binary (extended protocol only) */
 #define KEEL_Q_NO_PREPARE 0x4u  /* never prepare this one */
 #define KEEL_Q_PREPARE 0x8u     /* prepare this one at its first use */
-#define KEEL_Q_IDEMPOTENT 0x10u /* the caller says that running it twice does no harm */
+#define KEEL_Q_IDEMPOTENT 0x10u /* the caller says that running it twice does no harm; see max_retries */
 /* Its rows are taken one after the other, perhaps slowly (a stream): it never shares a connection with other statements, its
  * rows are handed over as they arrive, and once some were it is not run a second time. */
 #define KEEL_Q_ALONE 0x20u
 /* The taker says with keel_ack what he has done with. With more than KEEL_WINDOW bytes of its KEEL_EV_ROWS before him the
  * engine stops reading from the server, and goes on when it is less than half of that. */
 #define KEEL_Q_PACED 0x40u
-/* Not a row before the statement has succeeded, however large the result: for a taker who cannot take rows back. */
+/* Not a row before the statement has succeeded, however large the result: for a taker who cannot take rows back. Should it
+ * fail after that all the same (at its commit), it is not run a second time. */
 #define KEEL_Q_WHOLE 0x100u
 
 #define KEEL_WINDOW (1u << 20)
@@ -313,6 +322,9 @@ typedef enum keel_event_kind {
   KEEL_EV_COPY = 14,        /* COPY: FROM STDIN is made to fail (57014), the data of TO STDOUT is dropped */
   KEEL_EV_BREAKER = 15,     /* the circuit breaker has changed its state */
   KEEL_EV_HEALTH = 17,      /* the node was checked; keel_error_code is KEEL_OK when it is well */
+  /* The request of that tag has failed and is tried again: what came of it so far no longer counts. KEEL_EV_ERROR's accessors
+   * say why; keel_error_attempts is the number of the attempt that comes. */
+  KEEL_EV_RETRY = 16,
 } keel_event_kind;
 
 /* The next event, or NULL when there is none now. It is the taker's until keel_event_free. One thread at a time. */
@@ -351,7 +363,9 @@ KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint
 KEEL_API const char *keel_complete_tag(const keel_event *event);
 /* KEEL_EV_HEALTH: how long the server took to answer, in microseconds; -1: it did not, or it was busy answering others. */
 KEEL_API int64_t keel_health_latency_us(const keel_event *event);
-/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
+/* KEEL_EV_RETRY: milliseconds until it is tried again. */
+KEEL_API uint32_t keel_retry_delay(const keel_event *event);
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH, KEEL_EV_RETRY. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
  * 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as "ECONNREFUSED") where there is
  * one. "" when it was not given. */
 KEEL_API keel_code keel_error_code(const keel_event *event);

@@ -26,6 +26,7 @@ const KIND = {
   COPY: 14,
   BREAKER: 15,
   HEALTH: 17,
+  RETRY: 16,
 };
 
 /* Header of every event. */
@@ -245,6 +246,14 @@ class EventReader {
   health(at, codes) {
     const { attempts: latencyUs, ...failure } = this.failure(at, codes);
     return { ...failure, attempts: 0, latencyMs: latencyUs < 0 ? undefined : latencyUs / 1000 };
+  }
+
+  /** @param {string[]} codes */
+  retry(at, codes) {
+    const { words } = this;
+    const attempt = words[at + BODY + 2];
+    const failure = { ...this.failure(at, codes), attempts: attempt - 1, status: undefined };
+    return { attempt, delay: words[at + BODY + 3], failure };
   }
 
   messageFields(at) {

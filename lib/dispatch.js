@@ -148,6 +148,13 @@ class Dispatcher {
     pool.settled(request);
   }
 
+  // The request's own, though for it alone there would be no need to say why.
+  #retry(reader, at, pool) {
+    const { words } = reader;
+    this.#requests.get(words[at + 2], words[at + 3])?.sink.again?.();
+    pool.handlers.retry?.(() => reader.retry(at, this.#native.codes));
+  }
+
   #toPool(reader, at, kind, pool) {
     if (pool === undefined) return undefined;
     const connId = reader.connection(at);
@@ -168,6 +175,8 @@ class Dispatcher {
         return pool.handlers.breaker?.(reader.breaker(at));
       case KIND.HEALTH:
         return pool.handlers.health?.(reader.health(at, this.#native.codes));
+      case KIND.RETRY:
+        return this.#retry(reader, at, pool);
       case KIND.POOL_CLOSED:
         return pool.ended();
       default:

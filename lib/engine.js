@@ -56,6 +56,9 @@ const { Submission } = require('./submission');
  * @property {number} [breakerMinimumCalls]
  * @property {number} [breakerProbes]
  * @property {number} [breakerProbeTimeout] ms
+ * @property {number} [maxRetries]
+ * @property {number} [retryDelay]
+ * @property {number} [retryMaxDelay]
  */
 
 /**
@@ -90,6 +93,13 @@ const { Submission } = require('./submission');
  */
 
 /**
+ * @typedef {object} Retry
+ * @property {number} attempt the number of the attempt that comes
+ * @property {number} delay ms until then
+ * @property {Failure} failure of the attempt before
+ */
+
+/**
  * Pool-wide events. Each is optional.
  * @typedef {object} PoolHandlers
  * @property {(info: Opened) => void} [opened]
@@ -101,6 +111,7 @@ const { Submission } = require('./submission');
  * @property {(change: {from: string, to: string, reason: string}) => void} [breaker] of 'CLOSED', 'OPEN', 'HALF_OPEN'
  * @property {(info: Failure & { latencyMs: number | undefined }) => void} [health] the node was checked; code is KEEL_OK
  *   when it is well, latencyMs undefined when the answers that others got were the proof
+ * @property {(read: () => Retry) => void} [retry] a request is tried again; `read` during the call only
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -117,6 +128,7 @@ const { Submission } = require('./submission');
  *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over
  * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
+ * @property {() => void} [again] it is tried again: forget all that came so far
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
  * @property {(info: Failure) => void} error
  */
@@ -184,6 +196,9 @@ const OPTIONS_IN_C = {
   breaker_minimum_calls: 'circuitBreaker.minimumNumberOfCalls',
   breaker_probes: 'circuitBreaker.permittedNumberOfCallsInHalfOpenState',
   breaker_probe_timeout_ms: 'circuitBreaker.maxWaitDurationInHalfOpenState',
+  max_retries: 'maxRetries',
+  retry_delay_ms: 'retryDelay',
+  retry_max_delay_ms: 'retryMaxDelay',
 };
 
 /** keel_pool_stats in its order; each latency is a summary of eight figures. */

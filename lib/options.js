@@ -145,6 +145,12 @@ const QUERY_RULES = {
   signal: { accepts: 'an AbortSignal', is: (value) => typeof value?.addEventListener === 'function' },
 };
 
+const RETRY_RULES = {
+  maxRetries: POOL_RULES.maxRetries,
+  retryDelay: POOL_RULES.retryDelay,
+  retryMaxDelay: POOL_RULES.retryMaxDelay,
+};
+
 const STREAM_RULES = { batchSize: integer(1, MAX_COUNT) };
 
 /** The kind of what was given; its text only where it can hold no secret. */
@@ -218,6 +224,13 @@ function checkQueryOptions(config) {
 
 function checkStreamOptions(config) {
   check(config, STREAM_RULES);
+}
+
+/** `retry` of a transaction. */
+function checkRetry(retry) {
+  const rule = orAlso(record('an object with maxRetries, retryDelay, retryMaxDelay'), true, false);
+  if (!rule.is(retry)) throw refuse('retry', retry, rule);
+  if (typeof retry === 'object') check(retry, RETRY_RULES, 'retry.');
 }
 
 /* ---------------------------------------------------------------- what it means to the engine */
@@ -394,6 +407,15 @@ function healthOptions({ healthCheckInterval, aliveBypassWindow, hardened }, { c
   };
 }
 
+// What is not given is the engine's default.
+function retryOptions({ maxRetries, retryDelay, retryMaxDelay }) {
+  return {
+    maxRetries: milli(maxRetries),
+    ...(retryDelay != null && { retryDelay: Number(retryDelay) }),
+    ...(retryMaxDelay != null && { retryMaxDelay: Number(retryMaxDelay) }),
+  };
+}
+
 /** @param {object} options a Pool's, after its defaults */
 function poolEngineOptions(parameters, options) {
   const common = engineOptions(parameters);
@@ -414,6 +436,7 @@ function poolEngineOptions(parameters, options) {
     drainTimeout: milli(options.drainTimeout),
     ...breakerEngineOptions(options),
     ...healthOptions(options, common),
+    ...retryOptions(options),
   };
 }
 
@@ -422,6 +445,7 @@ module.exports = {
   checkConnectionOptions,
   checkPoolOptions,
   checkQueryOptions,
+  checkRetry,
   checkStreamOptions,
   hasQueryOptions,
   clientEngineOptions,

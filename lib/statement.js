@@ -221,6 +221,13 @@ class Statement {
     }
   }
 
+  /** It failed in a way that may pass, and is tried again: what came so far, complete or not, no longer counts. */
+  again() {
+    const { rowAsArray, _types } = Array.isArray(this.results) ? this.results[0] : this.results;
+    this.result = this.results = new Result(rowAsArray ? 'array' : undefined, _types);
+    this._failure = undefined;
+  }
+
   rows(block) {
     if (this._failure !== undefined) return;
     if (this.query !== undefined) return this._rowsToQuery(block);

@@ -82,6 +82,11 @@ class StreamStatement extends Statement {
     super.fields(shared);
   }
 
+  again() {
+    this._drop();
+    super.again();
+  }
+
   rows(block, bytes) {
     if (this._discards || this._failure !== undefined) {
       this._acknowledge(bytes);

@@ -173,11 +173,24 @@ export interface HardeningOptions {
    * taken; after half a second another one is tried beside it. 0: always checked.
    */
   aliveBypassWindow?: number | undefined;
-  /** Retries after the first attempt, of requests that are known to be safe to repeat. */
+  /**
+   * How often, after the first attempt, the pool tries again what is known to be safe to repeat, within the request's own
+   * time limits; 0 (the default of `new Pool()`): never.
+   *
+   * - No connection could be opened: always, unless the server has refused it for good (wrong password, no such database).
+   * - The server has rolled the statement back for the sake of others (SQLSTATE 40001, 40P01): `pool.query()` and
+   *   `pool.stream()`.
+   * - The link died before the answer was complete: of these, what only reads, and what says `idempotent: true`.
+   *
+   * Statements of a client are never repeated, since nobody but its holder knows what came before them; for whole
+   * transactions there is `db.transaction(fn, { retry: true })` of `pgkeel/drizzle`. A pool whose queries go through
+   * clients (`onConnect`, `verify`, a listener for `connect`, `acquire` or `release`) repeats attempts to connect alone. A
+   * stream of which rows were taken is not repeated. Each retry is an event `retry`.
+   */
   maxRetries?: number | undefined;
-  /** Milliseconds: the n-th retry waits `random(0, min(retryMaxDelay, retryDelay * 2^n))`. */
+  /** Milliseconds: the n-th retry, n from 0, waits `random(0, min(retryMaxDelay, retryDelay * 2^n))`. Default 1000. */
   retryDelay?: number | undefined;
-  /** Milliseconds. */
+  /** Milliseconds. Default 30000. */
   retryMaxDelay?: number | undefined;
   /** Milliseconds; a slower query is counted, kept and reported by the event `slowQuery`. */
   slowQueryThreshold?: number | undefined;

@@ -31,10 +31,44 @@ export interface KeelQueryResultHKT extends PgQueryResultHKT {
  */
 export interface KeelDatabase<TSchema extends Record<string, unknown> = Record<string, never>>
   extends PgDatabase<KeelQueryResultHKT, TSchema>, Streaming {
+  /**
+   * Runs the function in a transaction: committed when it resolves, rolled back when it rejects.
+   *
+   * With `retry` **the function is run again**, in a new transaction, when the one before it is known to be undone: the
+   * server has rolled it back for the sake of others (SQLSTATE 40001, 40P01), or the connection was lost before COMMIT
+   * was sent. Never when the outcome is `'unknown'`. So whatever it does beside its `tx` (mail, files, variables) it may
+   * do more than once. The error of the last run carries `attempts`, and each further run is announced by the pool's
+   * event `retry`.
+   *
+   * @example
+   * await db.transaction(
+   *   async (tx) => {
+   *     const [account] = await tx.select().from(accounts).where(eq(accounts.id, id));
+   *     await tx.update(accounts).set({ balance: account.balance - amount }).where(eq(accounts.id, id));
+   *   },
+   *   { isolationLevel: 'serializable', retry: true },
+   * );
+   */
   transaction<T>(
     transaction: (tx: KeelTransaction<TSchema>) => Promise<T>,
-    config?: PgTransactionConfig,
+    config?: KeelTransactionConfig,
   ): Promise<T>;
+}
+
+/** Drizzle's, and whether the function may be run again. */
+export interface KeelTransactionConfig extends PgTransactionConfig {
+  /** `true`: as often as the pool retries its own queries (`maxRetries`; 3 if that is 0), with its pauses. */
+  retry?: boolean | TransactionRetry | undefined;
+}
+
+/** What is left out is the pool's. The n-th pause is `random(0, min(retryMaxDelay, retryDelay * 2^n))`, n from 0. */
+export interface TransactionRetry {
+  /** Runs after the first. */
+  maxRetries?: number | undefined;
+  /** Milliseconds. Default 1000. */
+  retryDelay?: number | undefined;
+  /** Milliseconds. Default 30000. */
+  retryMaxDelay?: number | undefined;
 }
 
 /** The `tx` of a transaction. */

@@ -42,7 +42,10 @@ export type SystemErrorCode = `E${string}`;
 
 /** What both kinds of error carry beside their own fields. */
 export interface RequestFate {
-  /** How many times the request was tried, the first attempt included. Absent on errors of no request. */
+  /**
+   * How many times the request was tried, the first attempt included; an attempt that came no further than to connect
+   * counts, too. 0: it was refused untried. Absent on errors of no request.
+   */
   attempts?: number | undefined;
   outcome?: Outcome | undefined;
   /** The server concerned, as `host:port`; `undefined` where none is. */

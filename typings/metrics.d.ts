@@ -142,11 +142,13 @@ export interface Breaker {
 }
 
 /** Event `retry`: a request is tried again after `delay` milliseconds. */
+/** Event `retry`: a request, or a transaction of Drizzle's, is tried again after `delay` milliseconds. */
 export interface RetryEvent {
   node: string;
   /** The number of the attempt that comes, 2 for the first retry. */
   attempt: number;
   delay: number;
+  /** Of the attempt before. */
   error: Error;
 }
 

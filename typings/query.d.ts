@@ -28,7 +28,10 @@ export interface QueryConfig<I = any[]> extends QueryOptions {
 export interface QueryOptions {
   /** Where it goes: by what it does (`'auto'`, the default), to the primary, to a replica. */
   route?: 'auto' | 'primary' | 'replica' | undefined;
-  /** It may be repeated although it writes, when its outcome is unknown. */
+  /**
+   * It may be done twice although it writes: with `maxRetries` it is repeated when the link dies under it. Its error then
+   * has the outcome `'unknown'`, whatever the last attempt came to.
+   */
   idempotent?: boolean | undefined;
   /** Milliseconds for all of it: waiting, connecting, running and retries. Then `KEEL_QUERY_TIMEOUT`. */
   timeout?: number | undefined;

@@ -47,6 +47,7 @@ const Named<uint32_t> kCounts[] = {
     {"breakerWindowSize", &keel_pool_options::breaker_window_size},
     {"breakerMinimumCalls", &keel_pool_options::breaker_minimum_calls},
     {"breakerProbes", &keel_pool_options::breaker_probes},
+    {"maxRetries", &keel_pool_options::max_retries},
 };
 const Named<int64_t> kTimes[] = {
     {"acquireTimeout", &keel_pool_options::acquire_timeout_ms},
@@ -61,6 +62,8 @@ const Named<int64_t> kTimes[] = {
     {"breakerProbeTimeout", &keel_pool_options::breaker_probe_timeout_ms},
     {"healthCheckInterval", &keel_pool_options::health_check_interval_ms},
     {"aliveBypass", &keel_pool_options::alive_bypass_ms},
+    {"retryDelay", &keel_pool_options::retry_delay_ms},
+    {"retryMaxDelay", &keel_pool_options::retry_max_delay_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},

@@ -8,6 +8,7 @@
 #define MOST_IN_FLIGHT 1024
 #define MOST_IN_WINDOW 100000 /* it is walked through after a long silence */
 #define PROBE_TIMEOUT_MS 5000
+#define MOST_RETRIES 1000
 
 /* The core does without stdio, so that nothing in it can do I/O by accident. */
 static void append(keel_reason *reason, const char *text) {
@@ -67,6 +68,7 @@ static keel_code check_sizes(const keel_pool_options *options, keel_reason *reas
       {"min", options->min, 0, options->single ? 1 : options->max},
       {"pipeline_depth", options->pipeline_depth, 1, MOST_IN_FLIGHT},
       {"prepare", options->prepare, KEEL_PREPARE_AUTO, KEEL_PREPARE_NEVER},
+      {"max_retries", options->max_retries, 0, MOST_RETRIES},
   };
   keel_code code = KEEL_OK;
   for (unsigned i = 0; i < sizeof sizes / sizeof *sizes && !code; i++)
@@ -158,8 +160,19 @@ static keel_code take_alive_bypass(const keel_pool_options *options, keel__pool_
   return check_range(reason, "alive_bypass_ms", bypass, -1, LONGEST_MS);
 }
 
+/* Unlike time limits these are what they say when they are 0. */
+static keel_code take_delays(const keel_pool_options *options, keel__pool_config *config,
+                             keel_reason *reason) {
+  keel_code code = check_range(reason, "retry_delay_ms", options->retry_delay_ms, 0, LONGEST_MS);
+  if (!code) code = check_range(reason, "retry_max_delay_ms", options->retry_max_delay_ms, 0, LONGEST_MS);
+  config->retry_delay = (keel__time)options->retry_delay_ms * 1000;
+  config->retry_max_delay = (keel__time)options->retry_max_delay_ms * 1000;
+  return code;
+}
+
 /* The one connection of a `single` pool lives until its owner or the server ends it. */
 static void make_single(keel__pool_config *config) {
+  config->max_retries = 0;
   config->max = 1;
   config->max_uses = 0;
   config->shed = false;
@@ -182,11 +195,13 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
       .ask_password = options->ask_password != 0,
       .single = options->single != 0,
       .shed = options->shed != 0,
+      .max_retries = options->max_retries,
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);
   if (!code) code = take_breaker(options, &taken.breaker, reason);
   if (!code) code = take_alive_bypass(options, &taken, reason);
+  if (!code) code = take_delays(options, &taken, reason);
   if (code) return code;
   if (taken.single) make_single(&taken);
   *config = taken;

@@ -236,7 +236,7 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
                             request->lease == 0 || (before == 'I' && status == 'I'))) {
     pool->counters.retried++;
     keel__request_queue(pool, request);
-  } else {
+  } else if (!failure || before != 'I' || !keel__retry(pool, request, failure, now)) {
     settle_answer(conn, request, failure, before);
   }
   keel__conn_next(conn, now);
@@ -302,6 +302,7 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
   if (is_gone(conn)) return;
   conn->lost = true;
   bool at_work = conn->in_flight.count > 0 || conn->reset_asked;
+  keel__retry_lost(conn, failure, now);
   keel__conn_close(conn, KEEL__CLOSE_LOST, failure);
   /* An idle one may have died of its age, of a firewall, of an administrator. */
   if (at_work) keel__node_failed(conn->pool, failure, now);
@@ -360,6 +361,8 @@ static void share_expire(keel__conn *conn, keel__time now) {
 /* A server that answers neither a cancel nor a rollback is not there, whatever the sockets say. */
 static void silence_expire(keel__conn *conn, keel__time now) {
   keel__failure why = keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
+  /* What was to run beside the silent one may be run elsewhere. */
+  keel__retry_lost(conn, &why, now);
   keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
   keel__node_failed(conn->pool, &why, now);
 }

@@ -58,6 +58,7 @@ typedef enum keel__conn_state {
   X(QUEUED, "pool's queue, or its lease's queue")                                       \
   X(SENT, "its connection's in-flight list, in the order sent")                         \
   X(CANCELLING, "its connection's in-flight list; already settled, the server is told") \
+  X(RETRY_WAIT, "pool's retrying list, until it goes back to the queue")                \
   X(DONE, "none: settled, about to be forgotten")
 
 typedef enum keel__req_state {
@@ -128,18 +129,28 @@ struct keel__request {
   bool begins;   /* set by the submitter: it goes with the command that begins a transaction */
   bool cannot_commit; /* set by the I/O side: inside a transaction it cannot be what commits it */
   bool settled;
-  bool aborted;   /* given up by the caller (else by its deadline) */
-  bool exposed;   /* in flight behind one that is being cancelled: the cancel may hit this one */
-  bool replanned; /* sent a second time because its prepared statement was not as thought; once only */
-  uint32_t attempts;
-  keel__plan plan; /* of the last sending */
+  bool aborted;      /* given up by the caller (else by its deadline) */
+  bool exposed;      /* in flight behind one that is being cancelled: the cancel may hit this one */
+  bool replanned;    /* sent a second time because its prepared statement was not as thought; once only */
+  bool delivered;    /* set by the I/O side: its taker has rows of it and cannot take them back */
+  bool uncertain;    /* a link died under an earlier sending, which may have done what it says */
+  uint32_t attempts; /* sendings */
+  uint32_t unopened; /* attempts to connect that failed while it waited for nothing else */
+  uint32_t retries;  /* what was decided in retry.c */
+  keel__plan plan;   /* of the last sending */
   keel__conn *conn;
   keel__timer timer;
   keel__time deadline; /* of the whole request; KEEL__NEVER: none */
   keel__time submitted, sent, answered;
   keel__time
       expected; /* us; when it is refused because they are too many: what it would have had to wait, or takes */
+  keel__time queued; /* when it came into the queue, or back there after a pause */
 };
+
+/* How often it was tried: sent, or failed for want of a connection. */
+static inline uint32_t keel__request_tries(const keel__request *request) {
+  return request->attempts + request->unopened;
+}
 
 struct keel__conn {
   keel__link link;
@@ -212,6 +223,9 @@ typedef struct keel__ops {
   /* What a health check has found. `failure` NULL: the server is well; `latency` KEEL__NEVER: not measured, others have had
    * their answers. */
   void (*healthy)(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
+  /* A request is tried again after `delay`: what was handed to its caller so far no longer counts. False: there is no memory
+   * to tell him so, and it fails instead. */
+  bool (*retry)(void *io, keel__request *request, keel__time delay, const keel__failure *why);
 } keel__ops;
 
 /* ---------------------------------------------------------------- leases */
@@ -242,6 +256,8 @@ typedef struct keel__pool_config {
   bool hold_new, ask_password, single;
   bool shed; /* what cannot be served in time is refused; see overload.h */
   keel__breaker_config breaker;
+  uint32_t max_retries;
+  keel__time retry_delay, retry_max_delay;
 } keel__pool_config;
 
 /* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
@@ -276,6 +292,7 @@ struct keel__pool {
   keel__heap timers;
   keel__rng rng;
   keel__list queue;    /* requests waiting for a connection: lone statements and KEEL_ACQUIRE, FIFO */
+  keel__list retrying; /* requests that have failed and pause before they are tried again */
   keel__list requests; /* all not yet forgotten */
   keel__list conns[KEEL__CONN_STATES]; /* one list per state */
   uint32_t conn_total;                 /* all but CLOSING and CLOSED */

@@ -40,12 +40,16 @@ void keel__request_set_state(keel__pool *pool, keel__request *request, keel__req
 /* Tells the caller; the request itself lives on until keel__request_end. */
 void keel__request_settle(keel__pool *pool, keel__request *request, const keel__failure *failure);
 void keel__request_end(keel__pool *pool, keel__request *request);
+/* What is known of one that is not on the wire. */
+keel_outcome keel__request_waiting_outcome(const keel__request *request);
 /* Settles and ends one that is not on the wire. `detail` of `why` is passed on, its outcome is what the core knows. */
 void keel__request_refuse(keel__pool *pool, keel__request *request, const keel__failure *why);
 void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code code, keel__time now);
 void keel__request_expire(keel__pool *pool, keel__request *request, keel__time now);
 /* Puts one that is waiting or on the wire (back) into its queue. */
 void keel__request_queue(keel__pool *pool, keel__request *request);
+/* Until when it may wait. */
+keel__time keel__request_wait_limit(const keel__pool *pool, const keel__request *request);
 
 /* ---- conn.c */
 void keel__conn_set_state(keel__conn *conn, keel__conn_state state);
@@ -68,6 +72,7 @@ uint32_t keel__pool_coming(const keel__pool *pool);
 /* False: it could not even begin; who is concerned has been told. */
 bool keel__open_one(keel__pool *pool, keel__time now);
 void keel__pool_open_more(keel__pool *pool, keel__time now);
+/* Everybody who waits for a connection, or for the moment to be tried again. */
 void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why);
 /* Begins to open a connection. NULL: no memory. */
 keel__conn *keel__pool_open_one(keel__pool *pool, keel__time timeout, keel__time now);
@@ -164,6 +169,13 @@ void keel__health_opened(keel__conn *conn, keel__time now);
 void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now);
 void keel__health_answered(keel__conn *conn, keel__time now);
 void keel__health_closed(keel__conn *conn);
+/* ---- retry.c */
+/* It waits or is on the wire, and has failed: true: it is tried again after a pause; false: settle it. */
+bool keel__retry(keel__pool *pool, keel__request *request, const keel__failure *why, keel__time now);
+/* The pause is over. */
+void keel__retry_due(keel__pool *pool, keel__request *request, keel__time now);
+/* The same question for all that is in flight on a connection whose link is dead: what stays there is to be settled. */
+void keel__retry_lost(keel__conn *conn, const keel__failure *why, keel__time now);
 
 /* ---- pool.c */
 /* Brings together who waits and what is free; opens, closes. At the end of everything that came from outside. */

@@ -36,14 +36,26 @@ static keel__time backoff(keel__pool *pool) {
   return delay / 2 + keel__rng_below(&pool->rng, delay / 2 + 1);
 }
 
-void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why) {
-  for (keel__request *request; (request = keel__request_of(keel__list_first(&pool->queue))) != NULL;)
+static void fail_all(keel__pool *pool, keel__list *list, const keel__failure *why) {
+  for (keel__request *request; (request = keel__request_of(keel__list_first(list))) != NULL;)
     keel__request_refuse(pool, request, why);
+}
+
+void keel__pool_fail_queue(keel__pool *pool, const keel__failure *why) {
+  fail_all(pool, &pool->queue, why);
+  fail_all(pool, &pool->retrying, why);
+}
+
+static void not_opened(keel__pool *pool, keel__request *request, const keel__failure *why, keel__time now) {
+  keel__failure own = *why;
+  own.outcome = keel__request_waiting_outcome(request);
+  request->unopened++;
+  if (!keel__retry(pool, request, &own, now)) keel__request_refuse(pool, request, why);
 }
 
 /* Nothing is established. As many as there are attempts under way may hope on, first come first; of the others those are
  * told who were here when the failed attempt began. Who came later gets an attempt of his own. */
-static void fail_hopeless(keel__pool *pool, keel__time started, const keel__failure *why) {
+static void fail_hopeless(keel__pool *pool, keel__time started, const keel__failure *why, keel__time now) {
   uint32_t hope = keel__pool_opening(pool);
   keel__link *next = keel__list_first(&pool->queue);
   while (next) {
@@ -51,9 +63,15 @@ static void fail_hopeless(keel__pool *pool, keel__time started, const keel__fail
     next = keel__list_next(&pool->queue, next);
     if (hope > 0)
       hope--;
-    else if (request->submitted <= started)
-      keel__request_refuse(pool, request, why);
+    else if (request->queued <= started)
+      not_opened(pool, request, why, now);
   }
+}
+
+static void fail_single(keel__pool *pool, const keel__failure *why, keel__time now) {
+  pool->single_end = why->code;
+  for (keel__request *request; (request = keel__request_of(keel__list_first(&pool->queue))) != NULL;)
+    not_opened(pool, request, why, now);
 }
 
 void keel__open_succeeded(keel__pool *pool) {
@@ -73,12 +91,10 @@ static void attempt_failed(keel__pool *pool, keel__time started, const keel__fai
   if (pool->open_failures == 0 || started >= pool->last_open_failure) pool->open_failures++;
   pool->last_open_failure = now;
   keel__heap_set(&pool->timers, &pool->reopen_timer, keel__time_after(now, backoff(pool)));
-  if (pool->config.single) {
-    pool->single_end = why->code;
-    keel__pool_fail_queue(pool, why);
-  } else if (keel__pool_established(pool) == 0) {
-    fail_hopeless(pool, started, why);
-  }
+  if (pool->config.single)
+    fail_single(pool, why, now);
+  else if (keel__pool_established(pool) == 0)
+    fail_hopeless(pool, started, why, now);
 }
 
 static keel__conn *conn_new(keel__pool *pool) {
@@ -176,7 +192,8 @@ void keel__conn_opened(keel__conn *conn, keel__time now) {
   keel__pool *pool = conn->pool;
   if (!keel__conn_is_opening(conn)) return;
   bool probe = pool->probe == conn;
-  bool hold = pool->config.hold_new && (pool->state == KEEL__POOL_OPEN || pool->queue.count > 0);
+  bool wanted_still = pool->state == KEEL__POOL_OPEN || pool->queue.count + pool->retrying.count > 0;
+  bool hold = pool->config.hold_new && wanted_still;
   pool->counters.created++;
   /* What its owner is to set up first has not succeeded yet. */
   if (!hold) keel__open_succeeded(pool);

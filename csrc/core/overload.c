@@ -11,8 +11,8 @@ static bool is_saturated(const keel__pool *pool) {
 
 void keel__overload_took(keel__pool *pool, const keel__request *request, keel__time now) {
   keel__overload *overload = &pool->overload;
-  keel__time since = overload->last > request->submitted ? overload->last : request->submitted;
-  if (!pool->config.shed || request->submitted >= now) return;
+  keel__time since = overload->last > request->queued ? overload->last : request->queued;
+  if (!pool->config.shed || request->queued >= now) return;
   overload->last = now;
   /* Who waited for a connection to be opened, or was sent before, tells nothing. */
   if (pool->conn_total < pool->config.max || request->attempts > 0 || keel__pool_opening(pool) > 0) return;

@@ -8,6 +8,7 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   keel__heap_init(&pool->timers);
   keel__rng_init(&pool->rng, seed);
   keel__list_init(&pool->queue);
+  keel__list_init(&pool->retrying);
   keel__list_init(&pool->requests);
   for (unsigned state = 0; state < KEEL__CONN_STATES; state++) keel__list_init(&pool->conns[state]);
   keel__hist_init(&pool->latency_queue);
@@ -112,7 +113,7 @@ static void close_unneeded(keel__pool *pool) {
 }
 
 static void finish_drain(keel__pool *pool) {
-  if (pool->queue.count > 0) return;
+  if (pool->queue.count + pool->retrying.count > 0) return;
   close_unneeded(pool);
   if (pool->conn_total + pool->conns[KEEL__CONN_CLOSING].count + pool->requests.count > 0) return;
   keel__heap_remove(&pool->timers, &pool->drain_timer);
@@ -131,14 +132,19 @@ static void end_drain(keel__pool *pool) {
       keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
 }
 
-static void refuse_acquires(keel__pool *pool) {
+static void refuse_acquires_of(keel__pool *pool, keel__list *list) {
   keel__failure why = keel__failure_of(KEEL_POOL_CLOSED, KEEL_NOT_SENT);
-  keel__link *next = keel__list_first(&pool->queue);
+  keel__link *next = keel__list_first(list);
   while (next) {
     keel__request *request = keel__request_of(next);
-    next = keel__list_next(&pool->queue, next);
+    next = keel__list_next(list, next);
     if (request->kind == KEEL_ACQUIRE) keel__request_refuse(pool, request, &why);
   }
+}
+
+static void refuse_acquires(keel__pool *pool) {
+  refuse_acquires_of(pool, &pool->queue);
+  refuse_acquires_of(pool, &pool->retrying);
 }
 
 void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__time now) {
@@ -178,8 +184,8 @@ static keel_code refusal(const keel__pool *pool) {
 /* Those for whom a connection is on its way do not count: they do not wait for others to finish. */
 static bool is_overfull(const keel__pool *pool) {
   uint32_t coming = keel__pool_coming(pool);
-  return pool->config.max_waiting > 0 && pool->queue.count > coming &&
-         pool->queue.count - coming > pool->config.max_waiting;
+  uint32_t waiting = pool->queue.count > coming ? pool->queue.count - coming : 0;
+  return pool->config.max_waiting > 0 && waiting + pool->retrying.count > pool->config.max_waiting;
 }
 
 static void submit_lone(keel__pool *pool, keel__request *request, keel__time now) {
@@ -209,7 +215,7 @@ static void refuse_unregistered(keel__pool *pool, keel__request *request, keel_c
 }
 
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now) {
-  request->submitted = now;
+  request->submitted = request->queued = now;
   request->deadline = keel__time_after(now, timeout);
   request->timer.kind = KEEL__TIMER_REQUEST;
   if (request->kind == KEEL_QUERY) pool->counters.started++;

@@ -6,9 +6,10 @@
 /* clang-format off */
 static const unsigned legal[] = {
     [KEEL__REQ_NEW] = BIT(QUEUED) | BIT(DONE),
-    [KEEL__REQ_QUEUED] = BIT(SENT) | BIT(DONE),
-    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(DONE),
+    [KEEL__REQ_QUEUED] = BIT(SENT) | BIT(RETRY_WAIT) | BIT(DONE),
+    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(RETRY_WAIT) | BIT(DONE),
     [KEEL__REQ_CANCELLING] = BIT(DONE),
+    [KEEL__REQ_RETRY_WAIT] = BIT(QUEUED) | BIT(DONE),
     [KEEL__REQ_DONE] = 0,
 };
 /* clang-format on */
@@ -20,6 +21,8 @@ static keel__list *list_of(keel__pool *pool, keel__request *request, keel__req_s
     case KEEL__REQ_SENT:
     case KEEL__REQ_CANCELLING:
       return &request->conn->in_flight;
+    case KEEL__REQ_RETRY_WAIT:
+      return &pool->retrying;
     default:
       return NULL;
   }
@@ -31,8 +34,8 @@ void keel__request_set_state(keel__pool *pool, keel__request *request, keel__req
   keel__list *to = list_of(pool, request, state);
   if (from != to) {
     if (from) keel__list_remove(from, &request->link);
-    /* One that comes back from the wire was here before all those that wait. */
-    if (to && state == KEEL__REQ_QUEUED && request->state == KEEL__REQ_SENT)
+    /* One that comes back from the wire, or from a pause, was here before all those that wait. */
+    if (to && state == KEEL__REQ_QUEUED && request->state != KEEL__REQ_NEW)
       keel__list_push_front(to, &request->link);
     else if (to)
       keel__list_push_back(to, &request->link);
@@ -59,8 +62,15 @@ static uint64_t *counter_of(keel__counters *counters, const keel__failure *failu
 }
 
 void keel__request_settle(keel__pool *pool, keel__request *request, const keel__failure *failure) {
+  keel__failure known;
   assert(!request->settled);
   request->settled = true;
+  /* Whatever became of it this time. */
+  if (failure && request->uncertain) {
+    known = *failure;
+    known.outcome = KEEL_OUTCOME_UNKNOWN;
+    failure = &known;
+  }
   keel__heap_remove(&pool->timers, &request->timer);
   if (request->kind == KEEL_QUERY) ++*counter_of(&pool->counters, failure);
   pool->ops->settle(pool->io, request, failure);
@@ -74,14 +84,15 @@ void keel__request_end(keel__pool *pool, keel__request *request) {
   pool->ops->forget(pool->io, request);
 }
 
-/* A request that waits was never sent, or was sent and is known to have left no trace. */
-static keel_outcome waiting_outcome(const keel__request *request) {
+/* A request that waits was never sent, or was sent and is known to have left no trace, unless it is one that may do so twice. */
+keel_outcome keel__request_waiting_outcome(const keel__request *request) {
+  if (request->uncertain) return KEEL_OUTCOME_UNKNOWN;
   return request->attempts > 0 ? KEEL_ROLLED_BACK : KEEL_NOT_SENT;
 }
 
 void keel__request_refuse(keel__pool *pool, keel__request *request, const keel__failure *why) {
   keel__failure failure = *why;
-  failure.outcome = waiting_outcome(request);
+  failure.outcome = keel__request_waiting_outcome(request);
   keel__request_settle(pool, request, &failure);
   keel__request_end(pool, request);
 }
@@ -89,7 +100,7 @@ void keel__request_refuse(keel__pool *pool, keel__request *request, const keel__
 void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code code, keel__time now) {
   keel__failure failure = keel__failure_of(code, KEEL_OUTCOME_UNKNOWN);
   request->aborted = code == KEEL_ABORTED;
-  if (request->state == KEEL__REQ_QUEUED) {
+  if (request->state == KEEL__REQ_QUEUED || request->state == KEEL__REQ_RETRY_WAIT) {
     keel__request_refuse(pool, request, &failure);
     return;
   }
@@ -105,16 +116,24 @@ static keel__time acquire_deadline(const keel__pool *pool, const keel__request *
   return keel__time_after(request->submitted, pool->config.acquire_timeout);
 }
 
+keel__time keel__request_wait_limit(const keel__pool *pool, const keel__request *request) {
+  keel__time acquire = acquire_deadline(pool, request);
+  return acquire < request->deadline ? acquire : request->deadline;
+}
+
 void keel__request_queue(keel__pool *pool, keel__request *request) {
   keel__request_set_state(pool, request, KEEL__REQ_QUEUED);
   if (request->lease == 0) request->conn = NULL;
-  keel__time acquire = acquire_deadline(pool, request);
-  keel__heap_set(&pool->timers, &request->timer, acquire < request->deadline ? acquire : request->deadline);
+  keel__heap_set(&pool->timers, &request->timer, keel__request_wait_limit(pool, request));
 }
 
 void keel__request_expire(keel__pool *pool, keel__request *request, keel__time now) {
+  if (request->state == KEEL__REQ_RETRY_WAIT && now < keel__request_wait_limit(pool, request)) {
+    keel__retry_due(pool, request, now);
+    return;
+  }
+  bool waits = request->state == KEEL__REQ_QUEUED || request->state == KEEL__REQ_RETRY_WAIT;
   bool waited_too_long =
-      request->kind == KEEL_ACQUIRE ||
-      (request->state == KEEL__REQ_QUEUED && acquire_deadline(pool, request) < request->deadline);
+      request->kind == KEEL_ACQUIRE || (waits && acquire_deadline(pool, request) < request->deadline);
   keel__request_give_up(pool, request, waited_too_long ? KEEL_ACQUIRE_TIMEOUT : KEEL_QUERY_TIMEOUT, now);
 }

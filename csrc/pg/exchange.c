@@ -86,7 +86,7 @@ static bool send_query(keel__wire *wire, keel__query *query) {
 
 static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
-  item->opening = item->evicting = item->evict_synced = item->parsing = false;
+  item->opening = item->evicting = item->evict_synced = item->parsing = item->copying = false;
   if (!item->is_reset) return send_query(wire, keel__query_of(item));
   /* To the server the comment is an empty statement: it parses it, answers, and has nothing to do. */
   const char *text = item->is_check ? "-- pgkeel: are you there?" : "ROLLBACK";
@@ -195,8 +195,7 @@ static void query_failed(keel__wire *wire, const keel__query *query, const PGres
   failure.prepared = wire->prepared;
   failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && query->statement->may_commit_part;
   if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
-  /* Who takes the rows of a stream has done with those he got: from the beginning again he would get them twice. */
-  if (query->core.flags & KEEL_Q_ALONE && query->row_count > 0) failure.nested = true;
+  if (query->core.delivered) failure.nested = true;
   answered(wire, &failure);
 }
 

@@ -21,6 +21,8 @@ static void measure(keel__wire *wire, keel__query *query, const keel_event *even
   uint64_t bytes = (uint64_t)(uint32_t)event->words[KEEL__B_SIZE];
   query->row_count += (uint64_t)(uint32_t)event->words[KEEL__R_ROWS];
   query->row_bytes += bytes;
+  /* Who takes the rows of a stream has done with those he got: from the beginning again he would get them twice. */
+  query->core.delivered = query->core.delivered || query->core.flags & (KEEL_Q_ALONE | KEEL_Q_WHOLE);
   if (!(query->core.flags & KEEL_Q_PACED)) return;
   query->unacknowledged += bytes;
   wire->paused = query->unacknowledged > KEEL_WINDOW;

@@ -21,17 +21,18 @@ sim_call *sim_call_of(const keel__request *request) {
 
 static sim_what choose_what(sim_world *world, bool lease) {
   if (sim_chance(world, world->mood.bad_statement)) {
-    static const sim_what bad[] = {SIM_FAILS,     SIM_BAD_TEXT, SIM_PROCEDURE,
-                                   SIM_TIMES_OUT, SIM_DDL,      SIM_DISCARD};
+    static const sim_what bad[] = {SIM_FAILS, SIM_BAD_TEXT, SIM_PROCEDURE, SIM_TIMES_OUT,
+                                   SIM_DDL,   SIM_DISCARD,  SIM_RACES,     SIM_RACES};
     return bad[sim_below(world, sizeof bad / sizeof *bad)];
   }
   if (sim_chance(world, world->mood.hangs)) return SIM_HANGS;
   if (!sim_chance(world, lease ? world->mood.in_transaction : world->mood.in_transaction / 10))
-    return SIM_PLAIN;
+    return sim_chance(world, 30) ? SIM_READ : SIM_PLAIN;
   return (sim_what)(SIM_BEGIN + sim_below(world, 3));
 }
 
 static void choose_statement(sim_world *world, keel__request *request) {
+  if (sim_chance(world, 15)) request->flags |= KEEL_Q_IDEMPOTENT;
   if (sim_chance(world, 10)) {
     request->flags |= KEEL_Q_SIMPLE;
   } else if (sim_chance(world, 5)) {
@@ -46,7 +47,8 @@ static void choose_statement(sim_world *world, keel__request *request) {
 
 /* What the text alone tells: one plain statement. */
 static bool may_share(sim_what what) {
-  return what == SIM_PLAIN || what == SIM_FAILS || what == SIM_TIMES_OUT || what == SIM_HANGS;
+  return what == SIM_PLAIN || what == SIM_READ || what == SIM_RACES || what == SIM_FAILS ||
+         what == SIM_TIMES_OUT || what == SIM_HANGS;
 }
 
 static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
@@ -62,6 +64,7 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   sim_what what = kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS;
   request->text = (uint32_t)sim_below(world, SIM_TEXTS);
   request->shares = lease == 0 && may_share(what);
+  request->reads = what == SIM_READ;
   *call = (sim_call){
       .request = request,
       .id = world->call_count,
@@ -289,6 +292,26 @@ void sim_caller_settle(void *io, keel__request *request, const keel__failure *fa
   call->waiting = false;
   while (world->first_unsettled < world->call_count && world->calls[world->first_unsettled].settled)
     world->first_unsettled++;
+}
+
+bool sim_caller_retry(void *io, keel__request *request, keel__time delay, const keel__failure *why) {
+  sim_world *world = io;
+  sim_call *call = sim_call_of(request);
+  sim_check_retry(world, call, delay, why);
+  if (world->memory_fails && sim_chance(world, 20)) {
+    call->deaf = true;
+    return false;
+  }
+  sim_trace(world, "r%u is tried again in %" PRIu64 " us because of %s", call->id, delay, name_of(why->code));
+  call->retried = true;
+  call->retry_at = world->now + delay;
+  call->retries++;
+  call->on_server = false;
+  if (why->code == KEEL_CONNECTION_LOST && call->what != SIM_READ) call->uncertain = true;
+  world->waiting -= call->waiting;
+  call->waiting = false;
+  world->retried++;
+  return true;
 }
 
 void sim_caller_forget(void *io, keel__request *request) {

@@ -23,9 +23,12 @@ void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before)
 
 /* First come, first served; who was sent before and has to be sent again has had his turn. */
 void sim_check_turn(sim_world *world, const sim_call *call) {
-  if (call->sends > 0) return;
-  for (uint32_t i = world->first_unsettled; i + 1 < call->id; i++)
-    if (world->calls[i].waiting) sim_fail(world, "r%u is served before r%u", call->id, world->calls[i].id);
+  if (call->sends > 0 || call->retries > 0) return;
+  for (uint32_t i = world->first_unsettled; i + 1 < call->id; i++) {
+    const sim_call *other = &world->calls[i];
+    bool back = other->retried && !other->settled && other->request->state == KEEL__REQ_QUEUED;
+    if (other->waiting || back) sim_fail(world, "r%u is served before r%u", call->id, other->id);
+  }
 }
 
 void sim_note_taken(sim_world *world, const sim_call *call) {
@@ -79,12 +82,19 @@ static void check_plan(sim_world *world, const sim_conn *conn, const keel__reque
     if (conn->jobs[i].plan.statement == plan.evict) sim_fail(world, "a statement in use is evicted");
 }
 
+/* To do it twice. */
+static bool is_harmless(const sim_call *call) {
+  return !call->lease && (call->what == SIM_READ || call->flags & KEEL_Q_IDEMPOTENT);
+}
+
 void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request *request) {
   const sim_call *call = sim_call_of(request);
   if (call->settled) sim_fail(world, "r%u is sent after it was settled", call->id);
-  if (call->on_server || call->maybe_done)
+  bool harmless = is_harmless(call);
+  if (call->on_server || (call->maybe_done && !harmless))
     sim_fail(world, "r%u is sent again though it may have been done", call->id);
-  if (call->durable || call->tentative) sim_fail(world, "r%u is done twice", call->id);
+  if ((call->durable && !harmless) || call->tentative) sim_fail(world, "r%u is done twice", call->id);
+  if (call->retried && world->now < call->retry_at) sim_fail(world, "r%u is tried again too soon", call->id);
   if (conn->cancel_unreported || conn->conn->cancel_sent)
     sim_fail(world, "r%u is sent where a cancel may hit it", call->id);
   check_plan(world, conn, request);
@@ -187,8 +197,8 @@ unsigned sim_opened_count(const sim_world *world) {
 static void check_connect_failure(sim_world *world, const sim_call *call) {
   if (world->config.single) return;
   if (sim_opened_count(world) > 0) sim_fail(world, "r%u is failed though there are connections", call->id);
-  if (call->submitted > world->failed_attempt)
-    sim_fail(world, "r%u pays for an attempt begun before it came", call->id);
+  keel__time came = call->retry_at > call->submitted ? call->retry_at : call->submitted;
+  if (came > world->failed_attempt) sim_fail(world, "r%u pays for an attempt begun before it came", call->id);
   const keel__list *queue = &world->pool->queue;
   unsigned attempts = world->conn_count, ahead = 0;
   for (keel__link *link = keel__list_first(queue); link != &call->request->link;
@@ -233,7 +243,8 @@ static void check_server_error(sim_world *world, const sim_call *call, const kee
     if (failure->outcome != KEEL_OUTCOME_UNKNOWN) sim_fail(world, "r%u may have left a trace", call->id);
     return;
   }
-  if (failure->outcome != KEEL_ROLLED_BACK) sim_fail(world, "an ordinary error leaves no trace");
+  if (failure->outcome != (call->uncertain ? KEEL_OUTCOME_UNKNOWN : KEEL_ROLLED_BACK))
+    sim_fail(world, "r%u: an ordinary error leaves no trace, an earlier sending may have", call->id);
   if (call->foreign && call->what != SIM_TIMES_OUT && strcmp(failure->sqlstate, "57014") == 0)
     sim_fail(world, "r%u suffers from another's cancel", call->id);
   if (call->lease == 0 && !world->mood.pooler && call->what != SIM_DISCARD &&
@@ -321,7 +332,7 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
       break;
     case KEEL_QUEUE_FULL:
       if (call != world->submitting) sim_fail(world, "r%u was let in and is refused", call->id);
-      if (world->config.max_waiting == 0 || world->pool->queue.count <= world->config.max_waiting)
+      if (world->config.max_waiting == 0 || world->pool->queue.count + world->pool->retrying.count <= world->config.max_waiting)
         check_late(world, call);
       break;
     case KEEL_POOL_CLOSED:
@@ -338,14 +349,68 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
   }
 }
 
+/* ---- trying again */
+
+static bool is_opening_failure(keel_code code) {
+  return code == KEEL_CONNECT_FAILED || code == KEEL_CONNECT_TIMEOUT;
+}
+
+/* By what the server knows, and not by what the core was told of it. */
+static bool may_repeat(const sim_call *call, const keel__failure *why) {
+  if (is_opening_failure(why->code)) return strcmp(why->sqlstate, "28P01") != 0;
+  if (call->kind != KEEL_QUERY || call->lease || call->delivered) return false;
+  if (why->code == KEEL_CONNECTION_LOST) return is_harmless(call);
+  return why->code == KEEL_SERVER && call->what == SIM_RACES && strncmp(why->sqlstate, "40", 2) == 0;
+}
+
+static keel__time longest_pause(const sim_world *world, uint32_t retries) {
+  double longest = (double)world->config.retry_delay;
+  while (retries-- > 0) longest *= 2;
+  double limit = (double)world->config.retry_max_delay;
+  return (keel__time)(longest < limit ? longest : limit);
+}
+
+static keel__time last_moment(const sim_world *world, const sim_call *call) {
+  keel__time end = call->deadline;
+  if (call->sends == 0 && call->acquire_deadline < end) end = call->acquire_deadline;
+  return world->closing && world->drain_end < end ? world->drain_end : end;
+}
+
+void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, const keel__failure *why) {
+  if (call->settled) sim_fail(world, "r%u is settled and tried again", call->id);
+  if (call->retries >= world->config.max_retries) sim_fail(world, "r%u is tried too often", call->id);
+  if (!may_repeat(call, why)) sim_fail(world, "r%u must not be tried again", call->id);
+  if (is_opening_failure(why->code)) check_connect_failure(world, call);
+  bool known = why->outcome == KEEL_ROLLED_BACK || why->outcome == KEEL_NOT_SENT;
+  if (why->outcome == KEEL_OUTCOME_NONE || (known && call->uncertain))
+    sim_fail(world, "r%u: a wrong outcome (%d) of an attempt", call->id, why->outcome);
+  if (delay > longest_pause(world, call->retries)) sim_fail(world, "r%u waits for too long", call->id);
+  if (world->now + delay >= last_moment(world, call)) sim_fail(world, "r%u has no time to wait", call->id);
+  if (world->closing && call->kind == KEEL_ACQUIRE) sim_fail(world, "r%u waits for a closed pool", call->id);
+  if (why->detail != world->detail && why->detail) sim_fail(world, "the detail of a failure got lost");
+  bool done = call->durable && !is_harmless(call);
+  if (why->code == KEEL_SERVER && (done || call->tentative || call->on_server))
+    sim_fail(world, "r%u was done and is tried again", call->id);
+}
+
+/* What might have been tried again was, if there was time for the longest pause. */
+static void check_given_up(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  if (call->retries >= world->config.max_retries || world->closing || call->deaf) return;
+  if (world->lone_transaction || !may_repeat(call, failure)) return;
+  if (world->now + longest_pause(world, call->retries) < last_moment(world, call))
+    sim_fail(world, "r%u is given up on too early", call->id);
+}
+
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure) {
-  bool traces = call->what == SIM_PLAIN || call->what == SIM_DDL || call->what == SIM_HANGS;
+  bool traces =
+      call->what == SIM_PLAIN || call->what == SIM_DDL || call->what == SIM_HANGS || call->what == SIM_RACES;
   if (!failure) {
-    if (call->kind == KEEL_QUERY && traces && call->lease == 0 && call->durable != 1)
+    if (call->kind == KEEL_QUERY && traces && call->lease == 0 && call->durable == 0)
       sim_fail(world, "r%u is said to have succeeded and was not done", call->id);
     return;
   }
   check_code(world, call, failure);
+  check_given_up(world, call, failure);
   bool sent = call->sends > 0;
   if (failure->outcome == KEEL_OUTCOME_NONE || (failure->outcome == KEEL_NOT_SENT) != !sent)
     sim_fail(world, "r%u is told a wrong outcome (%d)", call->id, failure->outcome);
@@ -405,6 +470,13 @@ static void check_lists(sim_world *world) {
   }
   if (total != pool->conn_total || total != world->conn_count) sim_fail(world, "connections are miscounted");
   if (pool->requests.count != world->unforgotten) sim_fail(world, "requests are miscounted");
+  for (keel__link *link = keel__list_first(&pool->retrying); link;
+       link = keel__list_next(&pool->retrying, link)) {
+    const keel__request *request = KEEL__OF(keel__request, link, link);
+    const sim_call *call = sim_call_of(request);
+    if (request->state != KEEL__REQ_RETRY_WAIT || request->settled || request->conn || !call->retried)
+      sim_fail(world, "r%u pauses and should not", call->id);
+  }
   if (pool->queue.count < world->waiting) sim_fail(world, "somebody waits who is not in the queue");
 }
 
@@ -437,8 +509,10 @@ static void check_deadlines(sim_world *world) {
     const sim_call *call = &world->calls[i];
     if (call->settled) continue;
     if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
-    if (call->waiting && call->acquire_deadline <= world->now)
+    if (call->sends == 0 && call->acquire_deadline <= world->now)
       sim_fail(world, "r%u waits for too long", call->id);
+    if (call->retried && call->retry_at <= world->now && call->request->state == KEEL__REQ_RETRY_WAIT)
+      sim_fail(world, "r%u is not tried again in time", call->id);
   }
   for (const sim_conn *conn = world->conns; conn; conn = conn->next) check_limits(world, conn);
   sim_check_health(world);
@@ -527,7 +601,7 @@ void sim_check_end(sim_world *world) {
   for (uint32_t i = 0; i < world->call_count; i++) {
     const sim_call *call = &world->calls[i];
     if (!call->settled && !world->stopping) sim_fail(world, "r%u is never settled", call->id);
-    if (call->durable > 1) sim_fail(world, "r%u was done twice", call->id);
+    if (call->durable > 1 && !is_harmless(call)) sim_fail(world, "r%u was done twice", call->id);
     if (call->durable && (call->outcome == KEEL_NOT_SENT || call->outcome == KEEL_ROLLED_BACK))
       sim_fail(world, "r%u was done and its caller was told that it was not", call->id);
   }

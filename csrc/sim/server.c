@@ -125,7 +125,7 @@ static const char *run_plan(sim_conn *conn, sim_job *job) {
 }
 
 static const char *run_procedure(sim_world *world, sim_conn *conn, sim_job *job) {
-  static const char *const codes[] = {"0A000", "26000", "42P05", "57014"};
+  static const char *const codes[] = {"0A000", "26000", "42P05", "57014", "40001"};
   job->nested = true;
   leave_trace(conn, job->call);
   return codes[sim_below(world, sizeof codes / sizeof *codes)];
@@ -150,6 +150,12 @@ static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
     case SIM_COMMIT:
     case SIM_ROLLBACK:
       end_transaction(world, conn, call->what == SIM_COMMIT && conn->transaction == 'T');
+      return "";
+    case SIM_READ:
+      return "";
+    case SIM_RACES:
+      if (sim_chance(world, 60)) return sim_chance(world, 50) ? "40001" : "40P01";
+      leave_trace(conn, call);
       return "";
     case SIM_DISCARD:
       if (conn->transaction == 'T') return "25001";
@@ -195,6 +201,8 @@ static void begin_next(sim_world *world, sim_conn *conn) {
   while (job < conn->jobs + conn->job_count && job->finished) job++;
   if (job == conn->jobs + conn->job_count || job->running) return;
   job->running = true;
+  if (job->call && !job->call->lease && job->call->request && sim_chance(world, 10))
+    job->call->delivered = job->call->request->delivered = true;
   if (job->call && job->call->what == SIM_HANGS) return;
   if (job->check && sim_chance(world, world->mood.check_hangs)) return;
   keel__time work = sim_chance(world, world->mood.slow_server) ? USUAL_WORK * 10 : USUAL_WORK;
@@ -270,8 +278,9 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
   sim_check_send(world, conn, request);
   if (!call->lease) sim_note_taken(world, call);
   world->model.retried += call->sends > 0;
-  world->retried += call->sends > 0;
+  world->retried += call->sends > 0 && !call->retried;
   call->sends++;
+  call->retried = false;
   if (call->waiting) world->waiting--;
   call->waiting = false;
   call->on_server = true;

@@ -30,6 +30,8 @@ typedef enum sim_what {
   SIM_DDL,     /* makes every prepared plan stale */
   SIM_DISCARD, /* drops the session's prepared statements */
   SIM_HANGS,   /* until it is cancelled */
+  SIM_READ,    /* leaves none */
+  SIM_RACES,   /* leaves one, or is rolled back because of others (40001, 40P01) */
   SIM_WHATS
 } sim_what;
 
@@ -53,6 +55,12 @@ typedef struct sim_call {
   bool maybe_done;     /* its link died while it was on the server */
   bool foreign;        /* a cancel for another one hit it */
   bool moved;          /* it was cancelled because it held up others */
+  bool retried;        /* it was said to be tried again ... */
+  keel__time retry_at; /* ... not before */
+  uint32_t retries;
+  bool delivered;      /* rows of it cannot be taken back */
+  bool uncertain;      /* it was to be tried again although it may have been done */
+  bool deaf;           /* there was no memory to say that it is tried again */
   sim_conn *tentative; /* done there in a transaction that is still open */
   uint32_t sends, durable;
   keel_code code;
@@ -230,6 +238,7 @@ void sim_caller_opened(void *io, keel__conn *keel);
 void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
 void sim_caller_healthy(void *io, keel__pool *pool, keel__time latency, const keel__failure *failure);
+bool sim_caller_retry(void *io, keel__request *request, keel__time delay, const keel__failure *why);
 sim_call *sim_call_of(const keel__request *request);
 
 /* ---- breaker.c: what is known of the server's life, and what the breaker makes of it */
@@ -265,6 +274,8 @@ void sim_note_taken(sim_world *world, const sim_call *call);
 void sim_check_moved(sim_world *world, const sim_conn *conn);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
+/* Before what it says is noted down. */
+void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, const keel__failure *why);
 void sim_check_step(sim_world *world, bool timers_are_done);
 void sim_check_end(sim_world *world);
 unsigned sim_opened_count(const sim_world *world);

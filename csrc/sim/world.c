@@ -28,6 +28,7 @@ static const keel__ops ops = {
     .breaker = sim_breaker_changed,
     .check = sim_server_check,
     .healthy = sim_caller_healthy,
+    .retry = sim_caller_retry,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -153,7 +154,11 @@ static void choose_config(sim_world *world) {
       .single = sim_chance(world, 8),
       .shed = sim_chance(world, 60),
   };
+  if (sim_chance(world, 50)) config->max_retries = 1 + (uint32_t)sim_below(world, 4);
+  config->retry_delay = sim_chance(world, 20) ? 0 : sim_below(world, 30 * MS);
+  config->retry_max_delay = sim_below(world, 100 * MS);
   if (config->single) {
+    config->max_retries = 0;
     config->max = 1;
     config->max_uses = 0;
     config->shed = false;

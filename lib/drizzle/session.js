@@ -1,6 +1,7 @@
 'use strict';
 
 const { makePreparedQuery } = require('./prepared-query');
+const { repeat, splitConfig } = require('./retry');
 const { makeStream } = require('./stream');
 const { makeTransaction } = require('./transaction');
 const { TransactionScope } = require('./transaction-scope');
@@ -55,7 +56,15 @@ function makeSession(orm) {
     }
 
     transaction(callback, config) {
+      if (config && 'retry' in config) return this.transactions(callback, config);
       return runTransaction(this, callback, config);
+    }
+
+    /** One after the other, until one of them succeeds. */
+    async transactions(callback, given) {
+      const { retry, config } = splitConfig(given);
+      const run = (progress) => runTransaction(this, callback, config, progress);
+      return retry ? repeat(run, retry, this.target.pool) : run();
     }
 
     stream(query, options) {

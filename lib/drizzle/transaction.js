@@ -37,12 +37,13 @@ function makeTransaction(orm) {
     }
   }
 
-  async function runTransaction(session, callback, config) {
+  /** @param {{ begun: boolean }} [progress] told of it */
+  async function runTransaction(session, callback, config, progress = {}) {
     const lease = await session.target.lease();
     const scope = new TransactionScope(new QueuedConnection(lease.client));
     let result;
     try {
-      result = await runOn(lease, scope, session, callback, config);
+      result = await runOn(lease, scope, session, callback, config, progress);
     } finally {
       lease.release();
     }
@@ -51,11 +52,12 @@ function makeTransaction(orm) {
   }
 
   // The first error is the one that is thrown, whatever goes wrong after it.
-  async function runOn(lease, scope, session, callback, config) {
+  async function runOn(lease, scope, session, callback, config, progress) {
     const { connection } = scope;
     const control = session.over(connection);
     const tx = new KeelTransaction(session.dialect, session.over(scope), session.schema);
     await begin(control, lease, tx, config);
+    progress.begun = true;
     try {
       const result = await callback(tx);
       scope.assertOpen();

@@ -174,7 +174,7 @@ const MUTANTS = [
   {
     name: 'a failed attempt fails those who came after it began',
     file: 'core/open.c',
-    from: 'else if (request->submitted <= started)',
+    from: 'else if (request->queued <= started)',
     to: 'else',
   },
   {
@@ -210,8 +210,8 @@ const MUTANTS = [
   {
     name: 'the queue holds one less than max_waiting',
     file: 'core/pool.c',
-    from: 'pool->queue.count - coming > pool->config.max_waiting',
-    to: 'pool->queue.count - coming >= pool->config.max_waiting',
+    from: 'waiting + pool->retrying.count > pool->config.max_waiting',
+    to: 'waiting + pool->retrying.count >= pool->config.max_waiting',
   },
   {
     name: 'a connection is used once more than max_uses',
@@ -366,7 +366,7 @@ const MUTANTS = [
   {
     name: 'time in which nobody waited counts as the queue being slow',
     file: 'core/overload.c',
-    from: 'keel__time since = overload->last > request->submitted ? overload->last : request->submitted;',
+    from: 'keel__time since = overload->last > request->queued ? overload->last : request->queued;',
     to: 'keel__time since = overload->last;',
   },
   {
@@ -572,6 +572,94 @@ const MUTANTS = [
     file: 'core/health.c',
     from: 'if (asked) failed(pool, KEEL_POOL_CLOSED);',
     to: '(void)asked;',
+    name: 'a write whose link died is sent again',
+    file: 'core/retry.c',
+    from: 'return request->reads || request->flags & KEEL_Q_IDEMPOTENT;',
+    to: 'return true;',
+  },
+  {
+    name: 'rows that were taken already are given a second time',
+    file: 'core/retry.c',
+    from: 'if (!keel__request_is_lone(request) || request->delivered) return false;',
+    to: 'if (!keel__request_is_lone(request)) return false;',
+  },
+  {
+    name: "a holder's statement is tried again without him",
+    file: 'core/retry.c',
+    from: 'if (!keel__request_is_lone(request) || request->delivered) return false;',
+    to: 'if (request->delivered) return false;',
+  },
+  {
+    name: 'a request is tried once more than max_retries',
+    file: 'core/retry.c',
+    from: 'if (request->retries >= pool->config.max_retries ||',
+    to: 'if (request->retries > pool->config.max_retries ||',
+  },
+  {
+    name: 'a pause outlasts the deadline',
+    file: 'core/retry.c',
+    from: 'if (due >= limit_of(pool, request) || !pool',
+    to: 'if (!pool',
+  },
+  {
+    name: 'a pause outlasts the drain',
+    file: 'core/retry.c',
+    from: 'return ends && pool->drain_timer.due < limit ? pool->drain_timer.due : limit;',
+    to: 'return ends ? limit : limit;',
+  },
+  {
+    name: 'pauses grow without limit',
+    file: 'core/retry.c',
+    from: '(longest < limit ? longest : limit) + 1',
+    to: 'longest + 1',
+  },
+  {
+    name: 'a refused password is tried again',
+    file: 'core/retry.c',
+    from: 'return why->sqlstate[0] == 0 || is_one_of(why->sqlstate, passing, 4, 2);',
+    to: 'return true;',
+  },
+  {
+    name: 'what an earlier sending may have done is forgotten',
+    file: 'core/retry.c',
+    from: 'if (why->code == KEEL_CONNECTION_LOST && !request->reads) request->uncertain = true;',
+    to: '',
+  },
+  {
+    name: 'a procedure that may have committed is run again',
+    file: 'core/retry.c',
+    from: 'return !why->nested && why->outcome',
+    to: 'return why->outcome',
+  },
+  {
+    name: 'who comes back from a pause waits behind those who came later',
+    file: 'core/request.c',
+    from: 'if (to && state == KEEL__REQ_QUEUED && request->state != KEEL__REQ_NEW)',
+    to: 'if (to && state == KEEL__REQ_QUEUED && request->state == KEEL__REQ_SENT)',
+  },
+  {
+    name: 'an attempt begun before somebody came back counts as his',
+    file: 'core/retry.c',
+    from: 'request->queued = now;\n  ',
+    to: '',
+  },
+  {
+    name: 'a drain does not wait for those who pause',
+    file: 'core/pool.c',
+    from: 'if (pool->queue.count + pool->retrying.count > 0) return;',
+    to: 'if (pool->queue.count > 0) return;',
+  },
+  {
+    name: 'those who pause are forgotten when all are told',
+    file: 'core/open.c',
+    from: 'fail_all(pool, &pool->queue, why);\n  fail_all(pool, &pool->retrying, why);',
+    to: 'fail_all(pool, &pool->queue, why);',
+  },
+  {
+    name: 'an ordinary error hides what an earlier sending may have done',
+    file: 'core/request.c',
+    from: 'if (failure && request->uncertain) {',
+    to: 'if (failure && request->uncertain && failure->code != KEEL_SERVER) {',
   },
 ];
 

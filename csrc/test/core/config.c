@@ -69,6 +69,24 @@ static void names_what_is_wrong(void **state) {
   options = good();
   options.prepare = (keel_prepare)3;
   assert_refused(&options, "prepare", "prepare is 3; a whole number from 0 to 2 is accepted");
+  options = good();
+  options.max_retries = 1001;
+  assert_refused(&options, "max_retries", "max_retries is 1001; a whole number from 0 to 1000 is accepted");
+}
+
+static void a_pause_may_be_none(void **state) {
+  (void)state;
+  keel_pool_options options = good();
+  keel__pool_config config;
+  options.max_retries = 3;
+  options.retry_max_delay_ms = 20;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+  assert_int_equal(config.max_retries, 3);
+  assert_true(config.retry_delay == 0 && config.retry_max_delay == 20 * MS);
+  options.single = 1;
+  options.max = 1;
+  assert_int_equal(keel__pool_config_from(&options, &config, NULL), KEEL_OK);
+  assert_int_equal(config.max_retries, 0);
 }
 
 static void names_a_wrong_jitter(void **state) {
@@ -92,6 +110,7 @@ static void names_a_wrong_time(void **state) {
       TIME(acquire_timeout_ms), TIME(connect_timeout_ms),       TIME(idle_timeout_ms),
       TIME(max_lifetime_ms),    TIME(query_timeout_ms),         TIME(cancel_timeout_ms),
       TIME(drain_timeout_ms),   TIME(health_check_interval_ms),
+      TIME(retry_delay_ms),     TIME(retry_max_delay_ms),
 #undef TIME
   };
   for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {
@@ -202,6 +221,7 @@ int main(void) {
       cmocka_unit_test(takes_a_breaker),
       cmocka_unit_test(names_what_is_wrong_with_a_breaker),
       cmocka_unit_test(takes_any_time_without_a_check),
+      cmocka_unit_test(a_pause_may_be_none),
   };
   return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

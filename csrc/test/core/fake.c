@@ -125,9 +125,18 @@ static void op_healthy(void *io, keel__pool *pool, keel__time latency, const kee
     note(io, "well %u ms", (unsigned)(latency / MS));
 }
 
+static bool op_retry(void *io, keel__request *request, keel__time delay, const keel__failure *why) {
+  fake *fake = io;
+  (void)why;
+  if (fake->mute) return false;
+  fake->pauses[request->tag] = delay;
+  note(fake, "retry r%u", (unsigned)request->tag);
+  return true;
+}
+
 static const keel__ops ops = {op_open,   op_send, op_reset,       op_cancel, op_close, op_settle, op_forget,
                               op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker,
-                              .check = op_check, .healthy = op_healthy};
+                              .check = op_check, .healthy = op_healthy, .retry = op_retry};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -230,6 +239,12 @@ keel__request *fake_acquire(fake *fake, keel__time timeout) {
   return submit(fake, new_request(fake, KEEL_ACQUIRE), timeout);
 }
 
+keel__request *fake_read(fake *fake, keel__time timeout) {
+  keel__request *request = new_request(fake, KEEL_QUERY);
+  request->reads = true;
+  return submit(fake, request, timeout);
+}
+
 void fake_opened(fake *fake, uint32_t conn) {
   keel__conn_opened(fake->conns[conn], fake->now);
 }
@@ -296,6 +311,10 @@ fake *fake_warm(keel__pool_config config, uint32_t count) {
 void fake_wait(fake *fake, keel__time delay) {
   fake->now += delay;
   keel__pool_tick(&fake->pool, fake->now);
+}
+
+void fake_wait_for(fake *fake, uint64_t tag) {
+  fake_wait(fake, fake->pauses[tag]);
 }
 
 uint64_t fake_lease(fake *fake) {

@@ -28,6 +28,8 @@ typedef struct fake {
   uint32_t tags, forgotten;
   int kept;              /* details that are kept and not yet dropped */
   keel__failure refusal; /* the last that any request was settled with */
+  keel__time pauses[MOST]; /* before the latest retry, by tag */
+  bool mute;               /* nobody can be told that he is tried again */
 } fake;
 
 /* max 2, nothing else limited, one statement at a time. */
@@ -38,7 +40,7 @@ void fake_free(fake *fake);
 
 /* What was asked for since the last time, one word group each, joined by ", ":
  *   open c1 | send c1 r1 | reset c1 | cancel c1 | close c1 LOST | opened c1 | gone c1 LOST | ok r1 | CODE r1 outcome |
- *   lend c1 r1 | breaker FROM TO (reason) | pool closed | check c1 | well | well 2 ms | unwell CODE */
+ *   lend c1 r1 | breaker FROM TO (reason) | pool closed | check c1 | well | well 2 ms | unwell CODE | retry r1 */
 #define expect(fake, text) fake_expect(fake, text, __FILE__, __LINE__)
 void fake_expect(fake *fake, const char *text, const char *file, int line);
 void fake_ignore(fake *fake); /* what was asked for until now does not matter */
@@ -51,6 +53,8 @@ keel__request *fake_query_of(fake *fake, uint32_t text);
 keel__request *fake_query_on(fake *fake, uint64_t lease, uint32_t statement);
 keel__request *fake_named(fake *fake, uint32_t statement);
 keel__request *fake_acquire(fake *fake, keel__time timeout);
+/* A lone one that only reads, of QUICK_TEXT. */
+keel__request *fake_read(fake *fake, keel__time timeout);
 
 /* Reports. */
 void fake_opened(fake *fake, uint32_t conn);
@@ -68,6 +72,8 @@ void fake_closed(fake *fake, uint32_t conn);
 fake *fake_warm(keel__pool_config config, uint32_t count);
 /* Goes on in time and runs what is due. */
 void fake_wait(fake *fake, keel__time delay);
+/* Until the pause of this request is over. */
+void fake_wait_for(fake *fake, uint64_t tag);
 /* Takes a connection: its lease. */
 uint64_t fake_lease(fake *fake);
 

@@ -165,8 +165,21 @@ static void take_error(answer *answer, const keel_event *event) {
   copy(answer->detail, sizeof answer->detail, keel_error_field(event, 'D'));
 }
 
+/* What came of it so far no longer counts. */
+static void take_retry(answer *answer, const keel_event *event) {
+  copy(answer->sqlstate, sizeof answer->sqlstate, keel_error_field(event, 'C'));
+  answer->attempts = keel_error_attempts(event);
+  answer->pause = keel_retry_delay(event);
+  answer->retries++;
+  answer->cells_length = 0;
+  answer->rows = answer->bytes = 0;
+  answer->tags[0] = 0;
+  if (answer->cells != NULL) answer->cells[0] = 0;
+}
+
 static void take_answer(answer *answer, const keel_event *event) {
   keel_event_kind kind = keel_event_type(event);
+  if (kind == KEEL_EV_RETRY) take_retry(answer, event);
   size_t used = strlen(answer->tags);
   if (kind == KEEL_EV_FIELDS) take_fields(answer, event);
   if (kind == KEEL_EV_ROWS) take_rows(answer, event);

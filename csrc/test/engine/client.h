@@ -31,7 +31,8 @@ typedef struct answer {
   size_t cells_length;
   uint64_t rows, bytes;
   uint64_t blocks_bytes; /* what there is to acknowledge */
-  int result_sets, copies;
+  int result_sets, copies, retries;
+  uint32_t pause; /* ms before the last retry */
   keel_field fields[64];
   char names[64][64];
 } answer;

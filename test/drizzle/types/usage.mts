@@ -68,6 +68,15 @@ expectTypeOf(
     { isolationLevel: 'serializable' },
   ),
 ).toEqualTypeOf<number>();
+expectTypeOf(
+  await db.transaction(async () => 'done', {
+    retry: { maxRetries: 2, retryDelay: 10 },
+    accessMode: 'read only',
+  }),
+).toEqualTypeOf<string>();
+void db.transaction(async () => {}, { retry: true });
+// @ts-expect-error not an option of retry
+void db.transaction(async () => {}, { retry: { times: 2 } });
 // @ts-expect-error no such table in the schema
 void db.query.nothing;
 // @ts-expect-error not a value of the enum
