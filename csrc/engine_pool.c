@@ -17,6 +17,8 @@ static const keel_pool_options DEFAULTS = {
     .prepare_cache = 256,
     .pipeline_depth = 64,
     .announce = 1,
+    .resolve_commits = 1,
+    .resolve_timeout_ms = 30000,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {

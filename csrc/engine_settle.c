@@ -30,6 +30,16 @@ static void op_cancel(void *io, keel__conn *conn) {
   keel__wire_cancel(conn);
 }
 
+static bool op_remember(void *io, keel__conn *conn, keel__request *request) {
+  (void)io;
+  return keel__wire_remember(conn, (keel__query *)request);
+}
+
+static void op_inquire(void *io, keel__conn *conn, const keel__request *request) {
+  (void)io;
+  keel__wire_inquire(conn, (const keel__query *)request);
+}
+
 static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
   (void)io;
   (void)reason;
@@ -46,7 +56,7 @@ static keel_event *done(keel__query *query) {
   const keel__request *request = &query->core;
   keel_event *event = query->final;
   keel__event_reset(event, KEEL_EV_DONE, keel__body_bytes(14));
-  event->words[8] = (unsigned char)request->conn->status;
+  event->words[8] = request->conn == NULL ? 'I' : (unsigned char)request->conn->status;
   event->words[9] = (int32_t)request->attempts;
   keel__event_put_f64(event, 10, milliseconds(request->submitted, request->sent));
   keel__event_put_f64(event, 12, milliseconds(request->sent, request->answered));
@@ -110,8 +120,18 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
   return query->final;
 }
 
+/* The server's own answer is lost: this is what it was. */
+static void complete_commit(keel_pool *pool, const keel__request *request) {
+  keel_event *event = keel__event_complete("COMMIT");
+  if (event == NULL) return;
+  keel__event_set_tag(event, request->tag);
+  keel__event_set_origin(event, pool->id, 0, request->lease);
+  add(pool, event);
+}
+
 static void op_settle(void *io, keel__request *request, const keel__failure *failure) {
   keel_pool *pool = io;
+  if (failure == NULL && request->state == KEEL__REQ_IN_DOUBT) complete_commit(pool, request);
   keel__query *query = (keel__query *)request;
   keel__conn *conn = request->conn;
   bool lease = request->kind == KEEL_ACQUIRE;
@@ -161,6 +181,16 @@ static void op_gone(void *io, keel__conn *conn, keel__close_reason reason, const
   add(pool, event);
 }
 
+static void *op_keep(void *io, const void *detail) {
+  (void)io;
+  return detail == NULL ? NULL : keel__detail_copy(detail);
+}
+
+static void op_drop(void *io, void *kept) {
+  (void)io;
+  keel__free(kept);
+}
+
 static void op_pool_closed(void *io, keel__pool *core) {
   (void)core;
   ((keel_pool *)io)->closed = true;
@@ -177,4 +207,8 @@ const keel__ops keel__engine_ops = {
     .opened = op_opened,
     .gone = op_gone,
     .pool_closed = op_pool_closed,
+    .keep = op_keep,
+    .drop = op_drop,
+    .remember = op_remember,
+    .inquire = op_inquire,
 };

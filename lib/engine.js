@@ -35,6 +35,7 @@ const { Submission } = require('./submission');
  * @property {number} [queryTimeout]
  * @property {number} [cancelTimeout]
  * @property {number} [drainTimeout]
+ * @property {number} [resolveTimeout]
  * @property {'auto' | 'always' | 'never'} [prepare]
  * @property {number} [prepareCache]
  * @property {number} [pipelineDepth]
@@ -42,6 +43,7 @@ const { Submission } = require('./submission');
  * @property {boolean} [askPassword]
  * @property {boolean} [announce]
  * @property {boolean} [single]
+ * @property {boolean} [resolveCommits]
  */
 
 /**
@@ -150,6 +152,7 @@ const OPTIONS_IN_C = {
   query_timeout_ms: 'queryTimeout',
   cancel_timeout_ms: 'cancelTimeout',
   drain_timeout_ms: 'drainTimeout',
+  resolve_timeout_ms: 'resolveTimeout',
   pipeline_depth: 'pipelineDepth',
 };
 

@@ -117,6 +117,7 @@ const POOL_RULES = {
   retryDelay: milliseconds,
   retryMaxDelay: milliseconds,
   slowQueryThreshold: milliseconds,
+  resolveCommits: flag,
   circuitBreaker: orAlso(record('an object with failureThreshold, resetTimeout, ...'), false),
 };
 
@@ -137,6 +138,7 @@ const BREAKER_RULES = {
 const QUERY_RULES = {
   route: oneOf('auto', 'primary', 'replica'),
   idempotent: flag,
+  exactlyOnce: flag,
   prepare: oneOf(true, false, 'auto'),
   timeout: limit,
   query_timeout: limit,
@@ -201,8 +203,9 @@ function checkBreaker(breaker) {
 }
 
 /** Whether a query says anything of itself; most do not. */
-function hasQueryOptions({ route, idempotent, prepare, timeout, query_timeout: ofPg, signal }) {
-  return (route ?? idempotent ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
+function hasQueryOptions(config) {
+  const { route, idempotent, exactlyOnce, prepare, timeout, query_timeout: ofPg, signal } = config;
+  return (route ?? idempotent ?? exactlyOnce ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
 }
 
 function checkQueryOptions(config) {
@@ -356,6 +359,7 @@ function poolEngineOptions(parameters, options) {
     maxLifetime: Math.ceil(milli(options.maxLifetimeSeconds) * 1000),
     lifetimeJitter: milli(options.maxLifetimeJitter),
     drainTimeout: milli(options.drainTimeout),
+    resolveCommits: options.resolveCommits ?? true,
   };
 }
 

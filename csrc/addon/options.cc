@@ -52,12 +52,14 @@ const Named<int64_t> kTimes[] = {
     {"queryTimeout", &keel_pool_options::query_timeout_ms},
     {"cancelTimeout", &keel_pool_options::cancel_timeout_ms},
     {"drainTimeout", &keel_pool_options::drain_timeout_ms},
+    {"resolveTimeout", &keel_pool_options::resolve_timeout_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},
     {"askPassword", &keel_pool_options::ask_password},
     {"announce", &keel_pool_options::announce},
     {"single", &keel_pool_options::single},
+    {"resolveCommits", &keel_pool_options::resolve_commits},
 };
 
 template <size_t Size>

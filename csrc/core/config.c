@@ -86,6 +86,7 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
       {"query_timeout_ms", options->query_timeout_ms, &config->query_timeout},
       {"cancel_timeout_ms", options->cancel_timeout_ms, &config->cancel_timeout},
       {"drain_timeout_ms", options->drain_timeout_ms, &config->drain_timeout},
+      {"resolve_timeout_ms", options->resolve_timeout_ms, &config->resolve_timeout},
   };
   keel_code code = KEEL_OK;
   for (unsigned i = 0; i < sizeof times / sizeof *times && !code; i++) {
@@ -116,6 +117,7 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
       .hold_new = options->hold_new != 0,
       .ask_password = options->ask_password != 0,
       .single = options->single != 0,
+      .resolve_commits = options->resolve_commits != 0,
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);

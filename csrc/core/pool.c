@@ -8,6 +8,7 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   keel__heap_init(&pool->timers);
   keel__rng_init(&pool->rng, seed);
   keel__list_init(&pool->queue);
+  keel__list_init(&pool->in_doubt);
   keel__list_init(&pool->requests);
   for (unsigned state = 0; state < KEEL__CONN_STATES; state++) keel__list_init(&pool->conns[state]);
   keel__hist_init(&pool->latency_queue);
@@ -26,8 +27,10 @@ void keel__pool_start(keel__pool *pool, keel__time now) {
 
 void keel__pool_destroy(keel__pool *pool) {
   for (keel__link *link; (link = keel__list_first(&pool->requests)) != NULL;) {
+    keel__request *request = KEEL__OF(keel__request, registry, link);
     keel__list_remove(&pool->requests, link);
-    pool->ops->forget(pool->io, KEEL__OF(keel__request, registry, link));
+    keel__doubt_free(pool, request);
+    pool->ops->forget(pool->io, request);
   }
   for (unsigned state = 0; state < KEEL__CONN_STATES; state++) {
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;) {
@@ -49,7 +52,7 @@ static void set_state(keel__pool *pool, keel__pool_state state) {
 
 /* ---- who gets what */
 
-static keel__conn *take_idle(keel__pool *pool, keel__time now) {
+keel__conn *keel__conn_take_idle(keel__pool *pool, keel__time now) {
   keel__conn *conn;
   while ((conn = keel__conn_of(keel__list_first(&pool->conns[KEEL__CONN_IDLE]))) != NULL) {
     if (!keel__conn_retired(conn, now)) return conn;
@@ -64,7 +67,7 @@ static keel__conn *choose(keel__pool *pool, const keel__request *request, keel__
   keel__conn *conn = NULL;
   if (shares)
     conn = keel__share_is_crowded(pool) ? keel__share_best(pool, now) : keel__share_first(pool, now);
-  if (!conn) conn = take_idle(pool, now);
+  if (!conn) conn = keel__conn_take_idle(pool, now);
   if (!conn && shares) conn = keel__share_best(pool, now);
   return conn;
 }
@@ -94,7 +97,7 @@ static void close_unneeded(keel__pool *pool) {
 }
 
 static void finish_drain(keel__pool *pool) {
-  if (pool->queue.count > 0) return;
+  if (pool->queue.count + pool->in_doubt.count > 0) return;
   close_unneeded(pool);
   if (pool->conn_total + pool->conns[KEEL__CONN_CLOSING].count + pool->requests.count > 0) return;
   keel__heap_remove(&pool->timers, &pool->drain_timer);
@@ -107,6 +110,7 @@ static void end_drain(keel__pool *pool) {
   keel__failure why = keel__failure_of(KEEL_POOL_CLOSED, KEEL_NOT_SENT);
   pool->drain_over = true;
   keel__pool_fail_queue(pool, &why);
+  keel__doubts_end(pool);
   for (unsigned state = KEEL__CONN_ASKING; state < KEEL__CONN_CLOSING; state++)
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;)
       keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
@@ -139,6 +143,7 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
 
 void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
+  if (pool->in_doubt.count > 0) keel__doubts_ask(pool, now);
   dispatch(pool, now);
   keel__pool_open_more(pool, now);
   if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);

@@ -7,8 +7,9 @@
 static const unsigned legal[] = {
     [KEEL__REQ_NEW] = BIT(QUEUED) | BIT(DONE),
     [KEEL__REQ_QUEUED] = BIT(SENT) | BIT(DONE),
-    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(DONE),
+    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(IN_DOUBT) | BIT(DONE),
     [KEEL__REQ_CANCELLING] = BIT(DONE),
+    [KEEL__REQ_IN_DOUBT] = BIT(DONE),
     [KEEL__REQ_DONE] = 0,
 };
 /* clang-format on */
@@ -20,6 +21,8 @@ static keel__list *list_of(keel__pool *pool, keel__request *request, keel__req_s
     case KEEL__REQ_SENT:
     case KEEL__REQ_CANCELLING:
       return &request->conn->in_flight;
+    case KEEL__REQ_IN_DOUBT:
+      return &pool->in_doubt;
     default:
       return NULL;
   }
@@ -92,6 +95,10 @@ void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code c
     keel__request_refuse(pool, request, &failure);
     return;
   }
+  if (request->state == KEEL__REQ_IN_DOUBT) {
+    keel__doubt_give_up(pool, request, code);
+    return;
+  }
   keel__request_settle(pool, request, &failure);
   keel__request_set_state(pool, request, KEEL__REQ_CANCELLING);
   request->conn->given_up++;
@@ -112,6 +119,10 @@ void keel__request_queue(keel__pool *pool, keel__request *request) {
 }
 
 void keel__request_expire(keel__pool *pool, keel__request *request, keel__time now) {
+  if (request->state == KEEL__REQ_IN_DOUBT) {
+    keel__doubt_expire(pool, request, now);
+    return;
+  }
   bool waited_too_long =
       request->kind == KEEL_ACQUIRE ||
       (request->state == KEEL__REQ_QUEUED && acquire_deadline(pool, request) < request->deadline);

@@ -48,7 +48,7 @@ static bool may_share(sim_what what) {
   return what == SIM_PLAIN || what == SIM_FAILS || what == SIM_TIMES_OUT || what == SIM_HANGS;
 }
 
-static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
+static void submit_what(sim_world *world, keel_request_kind kind, uint64_t lease, sim_what what) {
   if (world->call_count == SIM_MOST_CALLS) return;
   sim_request *holder = calloc(1, sizeof *holder);
   if (!holder) exit(2);
@@ -58,9 +58,9 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   request->kind = kind;
   request->lease = lease;
   if (kind == KEEL_QUERY) choose_statement(world, request);
-  sim_what what = kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS;
   request->text = (uint32_t)sim_below(world, SIM_TEXTS);
   request->shares = lease == 0 && may_share(what);
+  request->commits = lease != 0 && what == SIM_COMMIT;
   *call = (sim_call){
       .request = request,
       .id = world->call_count,
@@ -90,6 +90,18 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   world->submitting = NULL;
 }
 
+static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
+  submit_what(world, kind, lease, kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS);
+}
+
+/* A whole transaction at once. */
+static void submit_transaction(sim_world *world, uint64_t lease) {
+  submit_what(world, KEEL_QUERY, lease, SIM_BEGIN);
+  for (uint64_t count = sim_below(world, 3); count > 0; count--)
+    submit_what(world, KEEL_QUERY, lease, SIM_PLAIN);
+  submit_what(world, KEEL_QUERY, lease, SIM_COMMIT);
+}
+
 static const sim_hold *some_hold(sim_world *world) {
   return world->hold_count ? &world->holds[sim_below(world, world->hold_count)] : NULL;
 }
@@ -107,6 +119,10 @@ static void submit_on_lease(sim_world *world) {
     return;
   }
   uint64_t lease = hold->lease;
+  if (sim_chance(world, world->mood.in_transaction)) {
+    submit_transaction(world, lease);
+    return;
+  }
   for (uint64_t count = 1 + sim_below(world, 3); count > 0; count--) submit(world, KEEL_QUERY, lease);
 }
 
@@ -267,6 +283,7 @@ void sim_caller_settle(void *io, keel__request *request, const keel__failure *fa
   call->outcome = failure ? failure->outcome : KEEL_OUTCOME_NONE;
   if (call->kind == KEEL_QUERY) ++*counter_of(&world->model, failure);
   world->settled++;
+  world->resolved += request->state == KEEL__REQ_IN_DOUBT && call->outcome != KEEL_OUTCOME_UNKNOWN;
   if (call->kind == KEEL_ACQUIRE && !failure) granted(world, call, request->conn->io);
   world->waiting -= call->waiting;
   call->waiting = false;
@@ -313,6 +330,19 @@ void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, cons
   world->model.closed_for[reason]++;
   for (uint32_t i = 0; i < world->hold_count; i++)
     if (world->holds[i].conn == conn) world->holds[i].conn = NULL;
+}
+
+void *sim_caller_keep(void *io, const void *detail) {
+  sim_world *world = io;
+  if (!detail || sim_chance(world, 10)) return NULL;
+  world->kept++;
+  return (void *)detail;
+}
+
+void sim_caller_drop(void *io, void *kept) {
+  sim_world *world = io;
+  if (!kept || world->kept == 0) sim_fail(world, "what was never kept is dropped");
+  world->kept--;
 }
 
 void sim_caller_pool_closed(void *io, keel__pool *pool) {

@@ -99,6 +99,17 @@ void sim_check_moved(sim_world *world, const sim_conn *conn) {
   head->moved = true;
 }
 
+/* The server is asked once at a time, not in a hurry, and only for somebody who wants to know. */
+void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call) {
+  sim_check_clean(world, conn, "an inquiry");
+  if (!world->config.resolve_commits) sim_fail(world, "r%u is asked for against all wishes", call->id);
+  if (call->settled || call->asking) sim_fail(world, "r%u is asked for needlessly", call->id);
+  if (!call->link_died || call->fate != KEEL__FATE_ASK || call->tx == 0)
+    sim_fail(world, "r%u is asked for and is not in doubt", call->id);
+  if (call->asked_at && world->now < call->asked_at + 10000)
+    sim_fail(world, "r%u is asked for too often", call->id);
+}
+
 static void check_idle_close(sim_world *world, const sim_conn *conn) {
   unsigned left = 0;
   if (conn->last_used + world->config.idle_timeout > world->now)
@@ -142,6 +153,10 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
       if (!conn->reset_failed && world->now < keel__time_after(conn->reset_sent, config->cancel_timeout))
         sim_fail(world, "c%u was given no time to reset", id);
       break;
+    case KEEL__CLOSE_INQUIRY_SILENT:
+      if (world->now < keel__time_after(conn->inquired, config->cancel_timeout))
+        sim_fail(world, "c%u was given no time to say what became of a COMMIT", id);
+      break;
     case KEEL__CLOSE_SHUTDOWN:
       if (!world->closing) sim_fail(world, "c%u is shut down in an open pool", id);
       if (used && world->now < world->drain_end) sim_fail(world, "c%u is in use and shut down early", id);
@@ -180,7 +195,7 @@ void sim_check_open(sim_world *world) {
   const keel__pool *pool = world->pool;
   unsigned opened = opened_count(world), coming = world->conn_count - opened + pool->setup_leases;
   if (world->conn_count > world->config.max) sim_fail(world, "more connections than max");
-  if (world->conn_count > world->config.min && coming > pool->queue.count)
+  if (world->conn_count > world->config.min && coming > pool->queue.count + (pool->in_doubt.count > 0))
     sim_fail(world, "a connection is opened for nobody");
   if (world->failed_at == 0 || (opened == 0 && pool->queue.count > 0)) return;
   if (world->now < world->failed_at + 5000) sim_fail(world, "an attempt follows too soon on one that failed");
@@ -271,7 +286,29 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
   }
 }
 
+/* How long somebody may be kept in doubt. */
+static keel__time doubt_end(const sim_world *world, const sim_call *call) {
+  if (call->deadline != KEEL__NEVER) return call->deadline;
+  return keel__time_after(call->link_died_at, world->config.resolve_timeout);
+}
+
+/* Told committed: it is. Told rolled back: it is, and cannot be committed any more. Told neither: nobody could say. */
+static void check_commit(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  sim_tx tx = world->txs[call->tx];
+  if (!failure && tx != SIM_TX_COMMITTED)
+    sim_fail(world, "r%u is said to be committed and is not", call->id);
+  if (!failure || failure->code != KEEL_CONNECTION_LOST) return;
+  if (failure->outcome == KEEL_ROLLED_BACK && tx != SIM_TX_ABORTED)
+    sim_fail(world, "r%u is said to be rolled back and is not", call->id);
+  if (failure->outcome != KEEL_OUTCOME_UNKNOWN || !call->link_died || call->fate != KEEL__FATE_ASK) return;
+  bool closed = world->closing && world->now >= world->drain_end;
+  if (world->config.resolve_commits && !call->unsayable && !world->memory_fails && !closed &&
+      world->now < doubt_end(world, call))
+    sim_fail(world, "r%u is left in doubt though the server could say", call->id);
+}
+
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  if (call->tx != 0) check_commit(world, call, failure);
   bool traces = call->what == SIM_PLAIN || call->what == SIM_DDL || call->what == SIM_HANGS;
   if (!failure) {
     if (call->kind == KEEL_QUERY && traces && call->lease == 0 && call->durable != 1)
@@ -301,6 +338,8 @@ static void check_conn(sim_world *world, const keel__conn *conn) {
   if (conn->state == KEEL__CONN_IDLE &&
       (in_flight || conn->lease || conn->cancel_sent || conn->status != 'I'))
     sim_fail(world, "c%u is idle and not clean", conn->id);
+  if ((conn->state == KEEL__CONN_INQUIRING) != (model->job_count > 0 && model->jobs[0].inquiry))
+    sim_fail(world, "c%u inquires or not", conn->id);
   if ((conn->state == KEEL__CONN_BUSY || conn->state == KEEL__CONN_DRAINING) && !in_flight)
     sim_fail(world, "c%u is busy with nothing", conn->id);
   if ((conn->state == KEEL__CONN_LEASED) != (conn->lease != 0))
@@ -350,6 +389,8 @@ static void check_limits(sim_world *world, const sim_conn *model) {
     sim_fail(world, "c%u has been silent for too long", conn->id);
   if (conn->reset_asked && keel__time_after(model->reset_sent, config->cancel_timeout) <= now)
     sim_fail(world, "c%u has been resetting for too long", conn->id);
+  if (conn->state == KEEL__CONN_INQUIRING && keel__time_after(model->inquired, config->cancel_timeout) <= now)
+    sim_fail(world, "c%u has been inquiring for too long", conn->id);
   if (conn->state != KEEL__CONN_IDLE) return;
   if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
   unsigned kept = opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
@@ -365,6 +406,13 @@ static void check_deadlines(sim_world *world) {
     const sim_call *call = &world->calls[i];
     if (call->settled) continue;
     if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
+    if (call->link_died && call->tx && doubt_end(world, call) <= world->now)
+      sim_fail(world, "r%u is in doubt for too long", call->id);
+    /* The longest pause between two questions is a second. */
+    keel__time last = call->asked_at > call->link_died_at ? call->asked_at : call->link_died_at;
+    if (call->link_died && call->tx && !call->asking && last + 1000000 < world->now &&
+        world->pool->conns[KEEL__CONN_IDLE].count > 0)
+      sim_fail(world, "nobody asks for r%u", call->id);
     if (call->waiting && call->acquire_deadline <= world->now)
       sim_fail(world, "r%u waits for too long", call->id);
   }
@@ -446,11 +494,15 @@ void sim_check_step(sim_world *world, bool timers_are_done) {
 }
 
 void sim_check_end(sim_world *world) {
+  if (world->kept != 0) sim_fail(world, "%ld details of failures are left", world->kept);
   if (world->unforgotten > 0) sim_fail(world, "%u requests are never forgotten", world->unforgotten);
   for (uint32_t i = 0; i < world->call_count; i++) {
     const sim_call *call = &world->calls[i];
     if (!call->settled && !world->stopping) sim_fail(world, "r%u is never settled", call->id);
     if (call->durable > 1) sim_fail(world, "r%u was done twice", call->id);
+    if (call->tx && call->settled && call->outcome == KEEL_ROLLED_BACK &&
+        world->txs[call->tx] == SIM_TX_COMMITTED)
+      sim_fail(world, "r%u was committed and its caller was told that it was not", call->id);
     if (call->durable && (call->outcome == KEEL_NOT_SENT || call->outcome == KEEL_ROLLED_BACK))
       sim_fail(world, "r%u was done and its caller was told that it was not", call->id);
   }

@@ -43,7 +43,7 @@ static options parse(int argc, char **argv) {
 }
 
 typedef struct sums {
-  uint64_t steps, pools, settled, grants, retried, cancels, lost;
+  uint64_t steps, pools, settled, grants, retried, cancels, lost, doubts, resolved;
 } sums;
 
 static void add(sums *sum, const sim_world *world) {
@@ -54,6 +54,8 @@ static void add(sums *sum, const sim_world *world) {
   sum->retried += world->retried;
   sum->cancels += world->cancels;
   sum->lost += world->lost;
+  sum->doubts += world->doubts;
+  sum->resolved += world->resolved;
 }
 
 int main(int argc, char **argv) {
@@ -70,8 +72,10 @@ int main(int argc, char **argv) {
   }
   printf("%" PRIu64 " steps over %" PRIu64 " seeds (%" PRIu64 " pools, %" PRIu64 " requests, %" PRIu64
          " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64
-         " connections lost): no invariant broken, %.1f s\n",
+         " connections lost, %" PRIu64 " of %" PRIu64
+         " COMMITs in doubt resolved): no invariant broken, %.1f s\n",
          sum.steps, options.seeds, sum.pools, sum.settled, sum.grants, sum.retried, sum.cancels, sum.lost,
+         sum.resolved, sum.doubts,
          (double)(clock() - begun) / CLOCKS_PER_SEC);
   free(world);
   return 0;

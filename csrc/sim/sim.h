@@ -53,15 +53,25 @@ typedef struct sim_call {
   bool maybe_done;     /* its link died while it was on the server */
   bool foreign;        /* a cancel for another one hit it */
   bool moved;          /* it was cancelled because it held up others */
-  sim_conn *tentative; /* done there in a transaction that is still open */
+  uint32_t tentative;  /* done in this transaction, which is still open */
+  uint32_t tx;         /* of a COMMIT: what it is to commit, as far as we know of it; 0: nothing */
+  keel__fate fate;     /* of a COMMIT, when it was sent */
+  bool link_died;      /* under it */
+  bool asking;         /* the server is being asked what became of it */
+  bool unsayable;      /* the server has said that it does not know, or what it takes to ask is lost */
+  keel__time link_died_at, asked_at;
   uint32_t sends, durable;
   keel_code code;
   keel_outcome outcome;
 } sim_call;
 
-/* A statement, or a reset (`call` NULL), on its way through a session. */
+typedef enum sim_tx { SIM_TX_OPEN, SIM_TX_COMMITTED, SIM_TX_ABORTED } sim_tx;
+
+/* A statement, or (`call` NULL) a reset or an inquiry, on its way through a session. */
 typedef struct sim_job {
   sim_call *call;
+  sim_call *inquiry; /* `call` NULL: it asks what became of this one */
+  keel__verdict verdict;
   keel__plan plan;
   bool running, interrupted, finished;
   bool failed, prepared, nested, clean;
@@ -89,6 +99,9 @@ struct sim_conn {
   /* the server's side */
   bool server_gone, silent;
   char transaction;                               /* 'I', 'T', 'E' */
+  uint32_t tx;                                    /* that has left a trace and is open; 0: none */
+  uint32_t known_tx;                              /* the same as of the last answer that we had */
+  keel__time inquired;
   uint8_t prepared[SIM_BACKENDS][SIM_STATEMENTS]; /* sim_prepared */
   uint32_t backend;
   keel__time last_answer; /* the server's latest */
@@ -105,6 +118,7 @@ typedef enum sim_event_kind {
   SIM_CANCEL_ARRIVES,
   SIM_CANCEL_REPORT,
   SIM_CLOSED,
+  SIM_TX_ENDS, /* the server finds out that the link has gone, and what became of a COMMIT is settled there */
 } sim_event_kind;
 
 typedef struct sim_event {
@@ -112,6 +126,7 @@ typedef struct sim_event {
   uint64_t order;
   sim_event_kind kind;
   sim_conn *conn;
+  uint32_t tx; /* of SIM_TX_ENDS */
 } sim_event;
 
 typedef struct sim_hold {
@@ -126,7 +141,7 @@ typedef struct sim_hold {
 typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
-  unsigned cancel_lost, jump;
+  unsigned cancel_lost, jump, knows_ids;
   bool pooler, down;
 } sim_mood;
 
@@ -161,6 +176,10 @@ struct sim_world {
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
   uint64_t event_order;
+  sim_tx txs[SIM_MOST_CALLS + 1]; /* from 1 */
+  uint32_t tx_count;
+  long kept;                                               /* details that the core holds on to */
+  uint64_t doubts, resolved;                               /* since the run began */
   const void *detail;                                      /* what the failure being reported carries */
   keel__counters model;                                    /* what the pool's counters ought to be */
   uint64_t pools, settled, retried, cancels, lost, grants; /* since the run began */
@@ -187,6 +206,8 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request);
 void sim_server_reset(void *io, keel__conn *keel);
 void sim_server_cancel(void *io, keel__conn *keel);
 void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
+bool sim_server_remember(void *io, keel__conn *keel, keel__request *request);
+void sim_server_inquire(void *io, keel__conn *keel, const keel__request *request);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
 void sim_server_free(sim_world *world);
@@ -199,6 +220,8 @@ void sim_caller_forget(void *io, keel__request *request);
 void sim_caller_opened(void *io, keel__conn *keel);
 void sim_caller_gone(void *io, keel__conn *keel, keel__close_reason reason, const keel__failure *failure);
 void sim_caller_pool_closed(void *io, keel__pool *pool);
+void *sim_caller_keep(void *io, const void *detail);
+void sim_caller_drop(void *io, void *kept);
 sim_call *sim_call_of(const keel__request *request);
 
 /* ---- check.c */
@@ -207,6 +230,7 @@ void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request 
 void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before);
 void sim_check_turn(sim_world *world, const sim_call *call);
 void sim_check_moved(sim_world *world, const sim_conn *conn);
+void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_check_step(sim_world *world, bool timers_are_done);

@@ -23,6 +23,10 @@ static const keel__ops ops = {
     .opened = sim_caller_opened,
     .gone = sim_caller_gone,
     .pool_closed = sim_caller_pool_closed,
+    .keep = sim_caller_keep,
+    .drop = sim_caller_drop,
+    .remember = sim_server_remember,
+    .inquire = sim_server_inquire,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -101,7 +105,7 @@ static void memory_release(void *block) {
 
 void sim_at(sim_world *world, keel__time at, sim_event_kind kind, sim_conn *conn) {
   if (world->event_count == SIM_MOST_EVENTS) sim_fail(world, "the simulator has too many events");
-  world->events[world->event_count++] = (sim_event){at, world->event_order++, kind, conn};
+  world->events[world->event_count++] = (sim_event){at, world->event_order++, kind, conn, 0};
 }
 
 void sim_forget_events(sim_world *world, const sim_conn *conn, unsigned kinds) {
@@ -139,6 +143,8 @@ static void choose_config(sim_world *world) {
       .query_timeout = KEEL__NEVER,
       .cancel_timeout = time_or_never(world, 10, 100 * MS),
       .drain_timeout = KEEL__NEVER,
+      .resolve_timeout = time_or_never(world, 30, 300 * MS),
+      .resolve_commits = sim_chance(world, 85),
       .lifetime_jitter = sim_chance(world, 50) ? keel__rng_real(&world->rng) : 0.05,
       .prepare = (keel_prepare)sim_below(world, 3),
       .hold_new = sim_chance(world, 20),
@@ -172,6 +178,7 @@ static void choose_mood(sim_world *world) {
       .deadline = rarely(world, 70, 60),
       .cancel_lost = rarely(world, 30, 40),
       .jump = rarely(world, 20, 3),
+      .knows_ids = sim_chance(world, 80) ? 95 : 0,
       .pooler = sim_chance(world, 15),
       .down = sim_chance(world, 5),
   };
@@ -194,7 +201,7 @@ static void begin_life(sim_world *world) {
   world->drain_end = KEEL__NEVER;
   world->failed_attempt = world->failed_at = 0;
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
-  world->hold_count = world->gone_lease_count = world->event_count = 0;
+  world->hold_count = world->gone_lease_count = world->event_count = world->tx_count = 0;
   memset(&world->model, 0, sizeof world->model);
   memset(world->answered_texts, 0, sizeof world->answered_texts);
   const keel__pool_config *config = &world->config;

@@ -351,6 +351,96 @@ const MUTANTS = [
     from: 'pool->config.pipeline_depth < 2 || pool->share_off ||',
     to: 'pool->config.pipeline_depth < 2 ||',
   },
+  {
+    name: 'nobody is asked what became of a COMMIT',
+    file: 'core/doubt.c',
+    from: 'if (!is_in_doubt(conn, request)) return;',
+    to: 'return;',
+  },
+  {
+    name: 'a COMMIT that was rolled back is told as committed',
+    file: 'core/doubt.c',
+    from: 'settle_lost(pool, request, KEEL_ROLLED_BACK);',
+    to: 'settle(pool, request, NULL);',
+  },
+  {
+    name: 'a COMMIT that is still in progress is told as rolled back',
+    file: 'core/doubt.c',
+    from: 'case KEEL__VERDICT_LATER:\n      wait_a_little(pool, request);',
+    to: 'case KEEL__VERDICT_LATER:\n      settle_lost(pool, request, KEEL_ROLLED_BACK);',
+  },
+  {
+    name: 'a COMMIT of which nothing is known is told as rolled back',
+    file: 'core/conn.c',
+    from: "conn->status != 'T' || conn->fate == KEEL__FATE_NOTHING",
+    to: "conn->status != 'T' || conn->fate != KEEL__FATE_ASK",
+  },
+  {
+    name: 'the COMMIT of a failed transaction is asked for',
+    file: 'core/doubt.c',
+    from: "request->commits && conn->status == 'T' &&",
+    to: 'request->commits &&',
+  },
+  {
+    name: 'a COMMIT is asked for without an id',
+    file: 'core/doubt.c',
+    from: 'conn->fate == KEEL__FATE_ASK && pool->config.resolve_commits',
+    to: 'pool->config.resolve_commits',
+  },
+  {
+    name: 'the server is asked again without a pause',
+    file: 'core/doubt.c',
+    from: 'doubt->resume = keel__time_after(now, doubt->pause);',
+    to: 'doubt->resume = now;',
+  },
+  {
+    name: 'a link that dies while the server is asked ends the asking',
+    file: 'core/conn.c',
+    from: 'keel__doubt_unasked(conn);',
+    to: '',
+  },
+  {
+    name: 'a drain does not wait for a COMMIT in doubt',
+    file: 'core/pool.c',
+    from: 'if (pool->queue.count + pool->in_doubt.count > 0) return;',
+    to: 'if (pool->queue.count > 0) return;',
+  },
+  {
+    name: 'the end of a drain leaves COMMITs in doubt',
+    file: 'core/pool.c',
+    from: 'keel__doubts_end(pool);',
+    to: '',
+  },
+  {
+    name: 'a server that never says what became of a COMMIT keeps the connection',
+    file: 'core/doubt.c',
+    from: 'keel__heap_set(&pool->timers, &conn->timer, keel__time_after(now, pool->config.cancel_timeout));',
+    to: '',
+  },
+  {
+    name: 'doubt outlasts the deadline',
+    file: 'core/doubt.c',
+    from: 'doubt->until = request->deadline;',
+    to: 'doubt->until = KEEL__NEVER;',
+  },
+  {
+    name: 'no connection is opened to ask for a COMMIT',
+    file: 'core/open.c',
+    from: 'if (pool->in_doubt.count > 0) count = larger(count, wanted_in_doubt(pool, room, now));',
+    to: '',
+  },
+  {
+    name: 'attempts to ask for a COMMIT are not spaced out',
+    file: 'core/open.c',
+    from: 'if (keel__pool_opening(pool) + pool->setup_leases > 0 || keel__timer_is_set(&pool->reopen_timer)) return 0;',
+    to: '',
+  },
+  {
+    name: 'what was kept of a lost link is never let go',
+    file: 'core/doubt.c',
+    from: 'if (doubt->kept) pool->ops->drop(pool->io, doubt->kept);',
+    to: '',
+  },
 ];
 
 module.exports = { MUTANTS };

@@ -92,8 +92,27 @@ static void op_pool_closed(void *io, keel__pool *pool) {
   note(io, "pool closed");
 }
 
-static const keel__ops ops = {op_open,   op_send,   op_reset,  op_cancel, op_close,
-                              op_settle, op_forget, op_opened, op_gone,   op_pool_closed};
+static void *op_keep(void *io, const void *detail) {
+  ((fake *)io)->kept += detail != NULL;
+  return (void *)detail;
+}
+
+static void op_drop(void *io, void *kept) {
+  assert_non_null(kept);
+  ((fake *)io)->kept--;
+}
+
+static bool op_remember(void *io, keel__conn *conn, keel__request *request) {
+  note(io, "remember c%u r%u", conn->id, (unsigned)request->tag);
+  return !((fake *)io)->forgets;
+}
+
+static void op_inquire(void *io, keel__conn *conn, const keel__request *request) {
+  note(io, "inquire c%u r%u", conn->id, (unsigned)request->tag);
+}
+
+static const keel__ops ops = {op_open,   op_send,  op_reset, op_cancel,      op_close, op_settle,   op_forget,
+                              op_opened, op_gone,  op_pool_closed, op_keep,  op_drop,  op_remember, op_inquire};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -107,6 +126,8 @@ keel__pool_config fake_config(void) {
       .query_timeout = KEEL__NEVER,
       .cancel_timeout = KEEL__NEVER,
       .drain_timeout = KEEL__NEVER,
+      .resolve_timeout = 30000 * MS,
+      .resolve_commits = true,
   };
 }
 
@@ -126,6 +147,7 @@ void fake_free(fake *fake) {
     if (fake->conns[id]) fake_closed(fake, id);
   assert_int_equal(fake->pool.state, KEEL__POOL_CLOSED);
   assert_int_equal(fake->forgotten, fake->tags);
+  assert_int_equal(fake->kept, 0);
   assert_true(keel__pool_next(&fake->pool) == KEEL__NEVER);
   keel__pool_destroy(&fake->pool);
   free(fake);

@@ -26,6 +26,8 @@ typedef struct fake {
   keel__plan plans[MOST];  /* of the last sending, by tag */
   uint64_t leases[MOST];   /* granted, by tag of the acquire; setup leases by MOST - connection id */
   uint32_t tags, forgotten;
+  int kept;     /* details that the core holds on to */
+  bool forgets; /* there is no memory for what a COMMIT in doubt needs */
 } fake;
 
 /* max 2, nothing else limited, one statement at a time. */
@@ -36,7 +38,7 @@ void fake_free(fake *fake);
 
 /* What was asked for since the last time, one word group each, joined by ", ":
  *   open c1 | send c1 r1 | reset c1 | cancel c1 | close c1 LOST | opened c1 | gone c1 LOST | ok r1 | CODE r1 outcome |
- *   lend c1 r1 | pool closed */
+ *   lend c1 r1 | remember c1 r1 | inquire c1 r1 | pool closed */
 #define expect(fake, text) fake_expect(fake, text, __FILE__, __LINE__)
 void fake_expect(fake *fake, const char *text, const char *file, int line);
 void fake_ignore(fake *fake); /* what was asked for until now does not matter */
