@@ -79,7 +79,8 @@ function pause(ms, budget) {
 /** @returns {Promise<object>} the statement's result */
 async function queryExactlyOnce(pool, config, values) {
   checkQueryOptions(config);
-  const { exactlyOnce, timeout, query_timeout: ofPg, ...asked } = config;
+  const { timeout, query_timeout: ofPg } = config;
+  const asked = { ...config, exactlyOnce: undefined, timeout: undefined, query_timeout: undefined };
   const budget = new Budget(Number(timeout ?? ofPg ?? 0));
   const most = Number(pool.options.maxRetries ?? DEFAULT_RETRIES);
   for (let retry = 1; ; retry++) {

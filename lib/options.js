@@ -205,7 +205,9 @@ function checkBreaker(breaker) {
 /** Whether a query says anything of itself; most do not. */
 function hasQueryOptions(config) {
   const { route, idempotent, exactlyOnce, prepare, timeout, query_timeout: ofPg, signal } = config;
-  return (route ?? idempotent ?? exactlyOnce ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
+  return (
+    (route ?? idempotent ?? exactlyOnce ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined
+  );
 }
 
 function checkQueryOptions(config) {

@@ -145,7 +145,7 @@ struct keel__request {
   bool exposed;   /* in flight behind one that is being cancelled: the cancel may hit this one */
   bool replanned; /* sent a second time because its prepared statement was not as thought; once only */
   uint32_t attempts;
-  keel__plan plan; /* of the last sending */
+  keel__plan plan;           /* of the last sending */
   struct keel__doubt *doubt; /* of one that is IN_DOUBT; see doubt.c */
   keel__conn *conn;
   keel__timer timer;
@@ -168,8 +168,9 @@ struct keel__conn {
   bool release_wanted, destroy_wanted; /* by the holder, once what he submitted has ended */
   bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
   char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
-  keel__fate fate;        /* set by the I/O side whenever a COMMIT is in flight and what is known of it changes */
-  keel__request *inquiry; /* of INQUIRING: whose COMMIT is asked for; NULL: nobody waits for the answer any more */
+  keel__fate fate; /* set by the I/O side whenever a COMMIT is in flight and what is known of it changes */
+  keel__request
+      *inquiry; /* of INQUIRING: whose COMMIT is asked for; NULL: nobody waits for the answer any more */
   uint32_t uses;
   bool shared;       /* what is in flight are statements that share it */
   uint32_t backlog;  /* us that what is in flight is expected to take */

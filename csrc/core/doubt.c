@@ -133,8 +133,7 @@ bool keel__doubts_wait(const keel__pool *pool, keel__time now) {
 
 static void wait_a_little(keel__pool *pool, keel__request *request) {
   const keel__doubt *doubt = request->doubt;
-  keel__heap_set(&pool->timers, &request->timer,
-                 doubt->resume < doubt->until ? doubt->resume : doubt->until);
+  keel__heap_set(&pool->timers, &request->timer, doubt->resume < doubt->until ? doubt->resume : doubt->until);
 }
 
 void keel__doubt_unasked(keel__conn *conn) {

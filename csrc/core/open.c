@@ -4,7 +4,8 @@
 
 #define BACKOFF_FIRST 10000u  /* us; the figures are HikariCP's: 10 ms, doubling up to 5 s, with jitter */
 #define BACKOFF_LAST 5000000u /* us */
-#define BACKOFF_IN_DOUBT 1000000u /* us: somebody waits to hear what became of his COMMIT, and his time is limited */
+#define BACKOFF_IN_DOUBT \
+  1000000u /* us: somebody waits to hear what became of his COMMIT, and his time is limited */
 
 bool keel__conn_is_opening(const keel__conn *conn) {
   return conn->state >= KEEL__CONN_ASKING && conn->state <= KEEL__CONN_STARTING;

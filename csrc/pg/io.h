@@ -33,7 +33,7 @@ typedef struct keel__target {
   uint32_t pool_id;
   bool announce;
   bool cannot_resolve; /* the server refuses to say what keel__xid_opened needs */
-  bool starved; /* a connection had to be given up for want of memory; see keel__target_run */
+  bool starved;        /* a connection had to be given up for want of memory; see keel__target_run */
   uint64_t
       prefix; /* in the names of prepared statements, so that two processes behind one pooler never share one */
   keel__params params;

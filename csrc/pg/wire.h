@@ -79,7 +79,7 @@ typedef struct keel__wire {
   bool asks_life;            /* the settings' statement asks for what keel__xid_opened needs */
   bool settings_refused;     /* it was refused, the end of the refusal is still to come ... */
   bool settings_again;       /* ... and it is sent without */
-  char *parameters; /* as last told: name NUL value NUL ... */
+  char *parameters;          /* as last told: name NUL value NUL ... */
   size_t parameters_size;
   keel__time settings_sent; /* while they are being applied */
   bool settings_touched;    /* a SET has run since */

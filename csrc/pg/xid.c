@@ -42,16 +42,18 @@ static const char ask_all[] = "SELECT " ALL;
 static const char ask_fate[] =
     "SELECT CASE"
     " WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'"
-    " WHEN (" HISTORY ") IS DISTINCT FROM $2" TEXT " THEN NULL"
+    " WHEN (" HISTORY ") IS DISTINCT FROM $2" TEXT
+    " THEN NULL"
     " WHEN " FRESH " = $4 THEN " STATUS
     " ELSE (SELECT CASE"
-    " WHEN recovered AND $1::pg_catalog.xid8 < next_id THEN " STATUS
-    " WHEN recovered AND " STARTED " <> $3 THEN 'aborted'"
+    " WHEN recovered AND $1::pg_catalog.xid8 < next_id THEN " STATUS " WHEN recovered AND " STARTED
+    " <> $3 THEN 'aborted'"
     " WHEN " STATUS " <> 'committed' THEN " STATUS
     " END FROM (SELECT redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal' AS "
     "recovered,"
     " (pg_catalog.split_part(next_xid, ':', 1)::pg_catalog.numeric * 4294967296"
-    " + pg_catalog.split_part(next_xid, ':', 2)::pg_catalog.numeric)" TEXT "::pg_catalog.xid8 AS next_id"
+    " + pg_catalog.split_part(next_xid, ':', 2)::pg_catalog.numeric)" TEXT
+    "::pg_catalog.xid8 AS next_id"
     " FROM pg_catalog.pg_control_checkpoint()) AS checkpoint)"
     " END";
 
@@ -61,7 +63,8 @@ bool keel__xid_wanted(const keel__wire *wire) {
   const keel__target *target = wire->target;
   const keel__pool_config *config = &wire->conn->pool->config;
   if (!config->resolve_commits || config->single || target->cannot_resolve) return false;
-  return PQserverVersion(wire->pg) >= OLDEST_SERVER && keel__params_get(&target->params, "replication") == NULL;
+  return PQserverVersion(wire->pg) >= OLDEST_SERVER &&
+         keel__params_get(&target->params, "replication") == NULL;
 }
 
 static bool take(const PGresult *row, int column, char *to, size_t size) {

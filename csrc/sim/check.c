@@ -295,8 +295,7 @@ static keel__time doubt_end(const sim_world *world, const sim_call *call) {
 /* Told committed: it is. Told rolled back: it is, and cannot be committed any more. Told neither: nobody could say. */
 static void check_commit(sim_world *world, const sim_call *call, const keel__failure *failure) {
   sim_tx tx = world->txs[call->tx];
-  if (!failure && tx != SIM_TX_COMMITTED)
-    sim_fail(world, "r%u is said to be committed and is not", call->id);
+  if (!failure && tx != SIM_TX_COMMITTED) sim_fail(world, "r%u is said to be committed and is not", call->id);
   if (!failure || failure->code != KEEL_CONNECTION_LOST) return;
   if (failure->outcome == KEEL_ROLLED_BACK && tx != SIM_TX_ABORTED)
     sim_fail(world, "r%u is said to be rolled back and is not", call->id);

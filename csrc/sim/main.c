@@ -71,12 +71,10 @@ int main(int argc, char **argv) {
     add(&sum, world);
   }
   printf("%" PRIu64 " steps over %" PRIu64 " seeds (%" PRIu64 " pools, %" PRIu64 " requests, %" PRIu64
-         " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64
-         " connections lost, %" PRIu64 " of %" PRIu64
-         " COMMITs in doubt resolved): no invariant broken, %.1f s\n",
+         " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64 " connections lost, %" PRIu64
+         " of %" PRIu64 " COMMITs in doubt resolved): no invariant broken, %.1f s\n",
          sum.steps, options.seeds, sum.pools, sum.settled, sum.grants, sum.retried, sum.cancels, sum.lost,
-         sum.resolved, sum.doubts,
-         (double)(clock() - begun) / CLOCKS_PER_SEC);
+         sum.resolved, sum.doubts, (double)(clock() - begun) / CLOCKS_PER_SEC);
   free(world);
   return 0;
 }

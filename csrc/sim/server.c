@@ -258,7 +258,7 @@ static sim_job *push_job(sim_world *world, sim_conn *conn, sim_job job) {
 }
 
 /* What is known of a COMMIT's transaction when it goes out. In a failed one that is worth nothing. */
-static void watch_commit(sim_world *world, const sim_conn *conn, sim_call *call) {
+static void watch_commit(sim_world *world, sim_conn *conn, sim_call *call) {
   keel__conn *keel = conn->conn;
   call->tx = keel->status == 'T' ? conn->known_tx : 0;
   if (!sim_chance(world, world->config.single ? 0 : world->mood.knows_ids))
@@ -266,6 +266,9 @@ static void watch_commit(sim_world *world, const sim_conn *conn, sim_call *call)
   else
     keel->fate = call->tx == 0 && keel->status == 'T' ? KEEL__FATE_NOTHING : KEEL__FATE_ASK;
   call->fate = keel->fate;
+  /* Links die more often where most is at stake. */
+  if (call->tx != 0 && sim_chance(world, 5 * world->mood.cut))
+    sim_at(world, world->now + sim_delay(world, USUAL_WORK), SIM_CUT, conn);
 }
 
 void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
@@ -369,7 +372,7 @@ static void linger(sim_world *world, sim_conn *conn) {
   bool commits = conn->job_count > 0 && job->call && job->call->what == SIM_COMMIT && !job->finished;
   if (conn->server_gone || !commits || conn->transaction != 'T' || conn->tx == 0 || sim_chance(world, 70))
     return;
-  sim_at(world, world->now + sim_delay(world, USUAL_WORK * 20), SIM_TX_ENDS, NULL);
+  sim_at(world, world->now + sim_delay(world, UINT64_C(20) * USUAL_WORK), SIM_TX_ENDS, NULL);
   world->events[world->event_count - 1].tx = conn->tx;
   job->finished = true;
   conn->tx = 0;
@@ -387,31 +390,20 @@ static void end_session(sim_world *world, sim_conn *conn) {
   conn->server_gone = true;
 }
 
-static bool commits_now(const sim_conn *conn) {
-  return !conn->closing && conn->job_count > 0 && conn->jobs[0].call && conn->jobs[0].call->tx != 0;
-}
-
-/* Often it is one under a COMMIT, where most is at stake. */
-static uint64_t choose_link(sim_world *world) {
-  uint64_t place = 0;
-  bool any = sim_chance(world, 50);
-  for (const sim_conn *conn = world->conns; conn && !any; conn = conn->next) {
-    if (commits_now(conn)) return place;
-    place += !conn->closing;
-  }
-  return world->conn_count ? sim_below(world, world->conn_count) : 0;
+static void cut(sim_world *world, sim_conn *conn) {
+  if (!conn->opened || conn->closing || conn->server_gone) return;
+  sim_trace(world, "c%u is cut", conn->conn->id);
+  end_session(world, conn);
+  sim_forget_events(world, conn, EVENT(ANSWER));
+  conn->silent = sim_chance(world, 20);
+  if (!conn->silent) sim_at(world, world->now + sim_delay(world, USUAL_LINK), SIM_TELL_LOST, conn);
 }
 
 void sim_server_cut(sim_world *world) {
-  uint64_t chosen = choose_link(world);
+  uint64_t chosen = world->conn_count ? sim_below(world, world->conn_count) : 0;
   for (sim_conn *conn = world->conns; conn; conn = conn->next) {
     if (conn->closing || chosen-- > 0) continue;
-    if (!conn->opened || conn->server_gone) return;
-    sim_trace(world, "c%u is cut", conn->conn->id);
-    end_session(world, conn);
-    sim_forget_events(world, conn, EVENT(ANSWER));
-    conn->silent = sim_chance(world, 20);
-    if (!conn->silent) sim_at(world, world->now + sim_delay(world, USUAL_LINK), SIM_TELL_LOST, conn);
+    cut(world, conn);
     return;
   }
 }
@@ -486,6 +478,9 @@ void sim_server_event(sim_world *world, sim_event event) {
       break;
     case SIM_CLOSED:
       closed(world, conn);
+      break;
+    case SIM_CUT:
+      cut(world, conn);
       break;
     case SIM_TX_ENDS:
       end_tx(world, event.tx, sim_chance(world, 50));

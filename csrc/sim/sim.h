@@ -48,17 +48,17 @@ typedef struct sim_call {
   uint64_t lease;
   keel__time submitted, sent, deadline, acquire_deadline;
   bool settled, forgotten;
-  bool waiting;        /* in the pool's queue, as far as callers know */
-  bool on_server;      /* it was sent and its end is not known */
-  bool maybe_done;     /* its link died while it was on the server */
-  bool foreign;        /* a cancel for another one hit it */
-  bool moved;          /* it was cancelled because it held up others */
-  uint32_t tentative;  /* done in this transaction, which is still open */
-  uint32_t tx;         /* of a COMMIT: what it is to commit, as far as we know of it; 0: nothing */
-  keel__fate fate;     /* of a COMMIT, when it was sent */
-  bool link_died;      /* under it */
-  bool asking;         /* the server is being asked what became of it */
-  bool unsayable;      /* the server has said that it does not know, or what it takes to ask is lost */
+  bool waiting;       /* in the pool's queue, as far as callers know */
+  bool on_server;     /* it was sent and its end is not known */
+  bool maybe_done;    /* its link died while it was on the server */
+  bool foreign;       /* a cancel for another one hit it */
+  bool moved;         /* it was cancelled because it held up others */
+  uint32_t tentative; /* done in this transaction, which is still open */
+  uint32_t tx;        /* of a COMMIT: what it is to commit, as far as we know of it; 0: nothing */
+  keel__fate fate;    /* of a COMMIT, when it was sent */
+  bool link_died;     /* under it */
+  bool asking;        /* the server is being asked what became of it */
+  bool unsayable;     /* the server has said that it does not know, or what it takes to ask is lost */
   keel__time link_died_at, asked_at;
   uint32_t sends, durable;
   keel_code code;
@@ -98,9 +98,9 @@ struct sim_conn {
   sim_call *cancel_for;
   /* the server's side */
   bool server_gone, silent;
-  char transaction;                               /* 'I', 'T', 'E' */
-  uint32_t tx;                                    /* that has left a trace and is open; 0: none */
-  uint32_t known_tx;                              /* the same as of the last answer that we had */
+  char transaction;  /* 'I', 'T', 'E' */
+  uint32_t tx;       /* that has left a trace and is open; 0: none */
+  uint32_t known_tx; /* the same as of the last answer that we had */
   keel__time inquired;
   uint8_t prepared[SIM_BACKENDS][SIM_STATEMENTS]; /* sim_prepared */
   uint32_t backend;
@@ -118,6 +118,7 @@ typedef enum sim_event_kind {
   SIM_CANCEL_ARRIVES,
   SIM_CANCEL_REPORT,
   SIM_CLOSED,
+  SIM_CUT,
   SIM_TX_ENDS, /* the server finds out that the link has gone, and what became of a COMMIT is settled there */
 } sim_event_kind;
 
@@ -134,7 +135,7 @@ typedef struct sim_hold {
   sim_conn *conn; /* NULL: it died */
 } sim_hold;
 
-#define SIM_MOST_EVENTS 1024u
+#define SIM_MOST_EVENTS 4096u
 #define SIM_MOST_HOLDS 256u
 
 /* How likely (in percent) things go wrong in this pool's life. */

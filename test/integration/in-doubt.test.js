@@ -92,7 +92,9 @@ describe('COMMIT in doubt', function () {
   // The postmaster lives on and starts anew beneath itself.
   async function crash() {
     const log = cluster.log().length;
-    const pid = Number(await cluster.psql('select pid from pg_stat_activity where backend_type = $$walwriter$$'));
+    const pid = Number(
+      await cluster.psql('select pid from pg_stat_activity where backend_type = $$walwriter$$'),
+    );
     process.kill(pid, 'SIGKILL');
     await until(() => cluster.log().slice(log).includes('ready to accept connections'), {
       timeout: 20_000,
@@ -198,7 +200,9 @@ describe('COMMIT in doubt', function () {
     await cut;
     await cluster.start();
     for (let i = 0; i < 5; i++)
-      ids.push(await cluster.psql(`insert into noted values ('another') returning pg_current_xact_id()::text`));
+      ids.push(
+        await cluster.psql(`insert into noted values ('another') returning pg_current_xact_id()::text`),
+      );
     assert.ok(ids.slice(1).includes(ids[0]), `the test proves nothing: ${ids}`);
     cutter.refusing = false;
     await assert.rejects(committed, isLost('rolled-back'));
@@ -344,7 +348,11 @@ describe('COMMIT in doubt', function () {
         if (cuts < 5) cutter.cut('before').then(cutAgain);
       };
       cutter.cut('before').then(cutAgain);
-      const asked = pool.query({ text: 'insert into ledger values ($1)', values: [++lastId], exactlyOnce: true });
+      const asked = pool.query({
+        text: 'insert into ledger values ($1)',
+        values: [++lastId],
+        exactlyOnce: true,
+      });
       await assert.rejects(asked, { outcome: 'rolled-back', attempts: 3 });
       assert.equal(await isThere(lastId), false);
     });
