@@ -28,6 +28,8 @@ static const keel_pool_options DEFAULTS = {
     .alive_bypass_ms = -1,
     .retry_delay_ms = 1000,
     .retry_max_delay_ms = 30000,
+    .resolve_commits = 1,
+    .resolve_timeout_ms = 30000,
 };
 
 void keel_pool_options_init(keel_pool_options *options) {

@@ -35,6 +35,16 @@ static void op_check(void *io, keel__conn *conn) {
   keel__wire_check(conn);
 }
 
+static bool op_remember(void *io, keel__conn *conn, keel__request *request) {
+  (void)io;
+  return keel__wire_remember(conn, (keel__query *)request);
+}
+
+static void op_inquire(void *io, keel__conn *conn, const keel__request *request) {
+  (void)io;
+  keel__wire_inquire(conn, (const keel__query *)request);
+}
+
 static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
   (void)io;
   (void)reason;
@@ -51,7 +61,7 @@ static keel_event *done(keel__query *query) {
   const keel__request *request = &query->core;
   keel_event *event = query->final;
   keel__event_reset(event, KEEL_EV_DONE, keel__body_bytes(14));
-  event->words[8] = (unsigned char)request->conn->status;
+  event->words[8] = request->conn == NULL ? 'I' : (unsigned char)request->conn->status;
   event->words[9] = (int32_t)keel__request_tries(request);
   keel__event_put_f64(event, 10, milliseconds(request->submitted, request->sent));
   keel__event_put_f64(event, 12, milliseconds(request->sent, request->answered));
@@ -121,8 +131,18 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
   return query->final;
 }
 
+/* The server's own answer is lost: this is what it was. */
+static void complete_commit(keel_pool *pool, const keel__request *request) {
+  keel_event *event = keel__event_complete("COMMIT");
+  if (event == NULL) return;
+  keel__event_set_tag(event, request->tag);
+  keel__event_set_origin(event, pool->id, 0, request->lease);
+  add(pool, event);
+}
+
 static void op_settle(void *io, keel__request *request, const keel__failure *failure) {
   keel_pool *pool = io;
+  if (failure == NULL && request->state == KEEL__REQ_IN_DOUBT) complete_commit(pool, request);
   keel__query *query = (keel__query *)request;
   keel__conn *conn = request->conn;
   bool lease = request->kind == KEEL_ACQUIRE;
@@ -282,4 +302,6 @@ const keel__ops keel__engine_ops = {
     .check = op_check,
     .healthy = op_healthy,
     .retry = op_retry,
+    .remember = op_remember,
+    .inquire = op_inquire,
 };

@@ -37,6 +37,7 @@ const { Submission } = require('./submission');
  * @property {number} [drainTimeout]
  * @property {number} [healthCheckInterval] 0: no background checks
  * @property {number} [aliveBypass] absent: connections are handed out unchecked
+ * @property {number} [resolveTimeout]
  * @property {'auto' | 'always' | 'never'} [prepare]
  * @property {number} [prepareCache]
  * @property {number} [pipelineDepth]
@@ -59,6 +60,7 @@ const { Submission } = require('./submission');
  * @property {number} [maxRetries]
  * @property {number} [retryDelay]
  * @property {number} [retryMaxDelay]
+ * @property {boolean} [resolveCommits]
  */
 
 /**
@@ -186,6 +188,7 @@ const OPTIONS_IN_C = {
   drain_timeout_ms: 'drainTimeout',
   health_check_interval_ms: 'healthCheckInterval',
   alive_bypass_ms: 'aliveBypass',
+  resolve_timeout_ms: 'resolveTimeout',
   pipeline_depth: 'pipelineDepth',
   breaker_failure_threshold: 'circuitBreaker.failureThreshold',
   breaker_reset_timeout_ms: 'circuitBreaker.resetTimeout',

@@ -119,6 +119,7 @@ const POOL_RULES = {
   retryDelay: milliseconds,
   retryMaxDelay: milliseconds,
   slowQueryThreshold: milliseconds,
+  resolveCommits: flag,
   circuitBreaker: orAlso(record('an object with failureThreshold, resetTimeout, ...'), false),
 };
 
@@ -139,6 +140,7 @@ const BREAKER_RULES = {
 const QUERY_RULES = {
   route: oneOf('auto', 'primary', 'replica'),
   idempotent: flag,
+  exactlyOnce: flag,
   prepare: oneOf(true, false, 'auto'),
   timeout: limit,
   query_timeout: limit,
@@ -209,8 +211,11 @@ function checkBreaker(breaker) {
 }
 
 /** Whether a query says anything of itself; most do not. */
-function hasQueryOptions({ route, idempotent, prepare, timeout, query_timeout: ofPg, signal }) {
-  return (route ?? idempotent ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined;
+function hasQueryOptions(config) {
+  const { route, idempotent, exactlyOnce, prepare, timeout, query_timeout: ofPg, signal } = config;
+  return (
+    (route ?? idempotent ?? exactlyOnce ?? prepare ?? timeout ?? ofPg ?? signal ?? undefined) !== undefined
+  );
 }
 
 function checkQueryOptions(config) {
@@ -437,6 +442,7 @@ function poolEngineOptions(parameters, options) {
     ...breakerEngineOptions(options),
     ...healthOptions(options, common),
     ...retryOptions(options),
+    resolveCommits: options.resolveCommits ?? true,
   };
 }
 

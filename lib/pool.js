@@ -6,6 +6,7 @@ const Client = require('./client');
 const ConnectionParameters = require('./connection-parameters');
 const { BREAKER_ACTIONS, openPool } = require('./engine');
 const { CODES, KeelError } = require('./errors');
+const { queryExactlyOnce } = require('./exactly-once');
 const { poolErrorOf } = require('./failures');
 const { Health } = require('./health');
 const { breakerStateOf, healthOf, metricsOf } = require('./metrics');
@@ -120,6 +121,7 @@ class Pool extends EventEmitter {
     if (answer && typeof answer !== 'function') throw new TypeError('callback is not a function');
     const refusal = refusalOf(config);
     if (refusal !== undefined) return this._refuse(refusal, typeof config === 'function' ? config : answer);
+    if (config.exactlyOnce) return this._queryExactlyOnce(config, parameters, answer);
     if (this._takesLongWay(config)) return this._queryThroughClient(config, parameters, answer);
     const statement = new Statement(this, this._types).read(config, parameters);
     statement.noError = undefined;
@@ -201,6 +203,17 @@ class Pool extends EventEmitter {
       });
     };
     if (answer) return run(answer);
+    return this._promise(run);
+  }
+
+  _queryExactlyOnce(config, values, answer) {
+    const run = (settled) => {
+      queryExactlyOnce(this, config, values).then(
+        (result) => settled(undefined, result),
+        (error) => settled(error),
+      );
+    };
+    if (answer) return run((error, result) => safeCall(answer, error, result));
     return this._promise(run);
   }
 

@@ -118,6 +118,7 @@ class Statement {
     this.binary = Boolean(config.binary);
     if (!hasQueryOptions(config)) return;
     checkQueryOptions(config);
+    if (config.exactlyOnce) throw misuse('exactlyOnce is for a query given to pool.query()');
     const timeout = config.timeout ?? (config.query_timeout || undefined);
     if (timeout !== undefined) this.timeout = Number(timeout);
     if (config.prepare === true) this.flags |= QUERY_FLAGS.PREPARE;

@@ -194,6 +194,11 @@ export interface HardeningOptions {
   retryMaxDelay?: number | undefined;
   /** Milliseconds; a slower query is counted, kept and reported by the event `slowQuery`. */
   slowQueryThreshold?: number | undefined;
+  /**
+   * When the link dies under a `COMMIT`, the server is asked what became of it, and the `COMMIT` succeeds or fails
+   * accordingly; see docs/in-doubt.md. Default `true`.
+   */
+  resolveCommits?: boolean | undefined;
   /** `false`, and in a plain pool `undefined`: none. `{}`: one with all defaults. */
   circuitBreaker?: false | CircuitBreakerOptions | undefined;
   /** Milliseconds; a client held longer is reported by the event `leak`. 0: off. */

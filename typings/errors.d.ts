@@ -1,7 +1,8 @@
 /**
  * What is known of a failed request's effect:
  * - `'not-sent'`: the server never got it;
- * - `'rolled-back'`: it left no trace, as after any ordinary error of a lone statement;
+ * - `'rolled-back'`: it left no trace, as after any ordinary error of a lone statement, or a COMMIT whose link died and of
+ *   which the server says that it did not come to pass;
  * - `'unknown'`: it may have happened, and the server could not be asked.
  */
 export type Outcome = 'not-sent' | 'rolled-back' | 'unknown';

@@ -33,6 +33,13 @@ export interface QueryOptions {
    * has the outcome `'unknown'`, whatever the last attempt came to.
    */
   idempotent?: boolean | undefined;
+  /**
+   * Of `pool.query()`: a lone write whose effect is there once when it resolves, whatever happens to the link. It runs in a
+   * transaction of its own; where the link dies it is repeated, `maxRetries` times (3 where none is given), if the server
+   * says that nothing was done. It rejects with `outcome: 'unknown'` only where the server cannot say; see
+   * docs/in-doubt.md. What cannot run in a transaction is refused by the server.
+   */
+  exactlyOnce?: boolean | undefined;
   /** Milliseconds for all of it: waiting, connecting, running and retries. Then `KEEL_QUERY_TIMEOUT`. */
   timeout?: number | undefined;
   /** The same as `timeout`. */
@@ -115,7 +122,7 @@ export type TransactionStatus = 'I' | 'T' | 'E' | null;
 /** What a stream may be given beside its text and values; options of its own beat those of its config. */
 export interface StreamOptions extends Omit<
   QueryOptions,
-  'timeout' | 'query_timeout' | 'rows' | 'queryMode' | 'portal'
+  'timeout' | 'query_timeout' | 'rows' | 'queryMode' | 'portal' | 'exactlyOnce'
 > {
   /** The most rows in one of `batches()`; default 100. There are fewer where no more have arrived. */
   batchSize?: number | undefined;

@@ -64,6 +64,7 @@ const Named<int64_t> kTimes[] = {
     {"aliveBypass", &keel_pool_options::alive_bypass_ms},
     {"retryDelay", &keel_pool_options::retry_delay_ms},
     {"retryMaxDelay", &keel_pool_options::retry_max_delay_ms},
+    {"resolveTimeout", &keel_pool_options::resolve_timeout_ms},
 };
 const Named<int> kSwitches[] = {
     {"holdNew", &keel_pool_options::hold_new},
@@ -73,6 +74,7 @@ const Named<int> kSwitches[] = {
     {"shed", &keel_pool_options::shed},
     {"breaker", &keel_pool_options::breaker},
     {"breakerByTime", &keel_pool_options::breaker_by_time},
+    {"resolveCommits", &keel_pool_options::resolve_commits},
 };
 const Named<double> kShares[] = {
     {"lifetimeJitter", &keel_pool_options::lifetime_jitter},

@@ -91,6 +91,7 @@ static keel_code take_times(const keel_pool_options *options, keel__pool_config 
       {"cancel_timeout_ms", options->cancel_timeout_ms, &config->cancel_timeout},
       {"drain_timeout_ms", options->drain_timeout_ms, &config->drain_timeout},
       {"health_check_interval_ms", options->health_check_interval_ms, &config->health_interval},
+      {"resolve_timeout_ms", options->resolve_timeout_ms, &config->resolve_timeout},
   };
   keel_code code = KEEL_OK;
   for (unsigned i = 0; i < sizeof times / sizeof *times && !code; i++) {
@@ -196,6 +197,7 @@ keel_code keel__pool_config_from(const keel_pool_options *options, keel__pool_co
       .single = options->single != 0,
       .shed = options->shed != 0,
       .max_retries = options->max_retries,
+      .resolve_commits = options->resolve_commits != 0,
   };
   keel_code code = check_sizes(options, reason);
   if (!code) code = take_times(options, &taken, reason);

@@ -15,11 +15,12 @@ static const unsigned legal[KEEL__CONN_STATES] = {
     [KEEL__CONN_RESOLVING] = OPENING | OPENED,
     [KEEL__CONN_CONNECTING] = OPENING | OPENED, /* of several hosts: back to RESOLVING */
     [KEEL__CONN_STARTING] = OPENING | OPENED,
-    [KEEL__CONN_IDLE] = BIT(CHECKING) | BIT(BUSY) | BIT(LEASED) | BIT(CLOSING),
+    [KEEL__CONN_IDLE] = BIT(CHECKING) | BIT(BUSY) | BIT(LEASED) | BIT(INQUIRING) | BIT(CLOSING),
     [KEEL__CONN_CHECKING] = BIT(IDLE) | BIT(CLOSING),
     [KEEL__CONN_BUSY] = BIT(IDLE) | BIT(RESETTING) | BIT(DRAINING) | BIT(CLOSING),
     [KEEL__CONN_LEASED] = BIT(IDLE) | BIT(RESETTING) | BIT(CLOSING),
     [KEEL__CONN_RESETTING] = BIT(IDLE) | BIT(CLOSING),
+    [KEEL__CONN_INQUIRING] = BIT(IDLE) | BIT(CLOSING),
     [KEEL__CONN_DRAINING] = BIT(CLOSING),
     [KEEL__CONN_CLOSING] = BIT(CLOSED),
 };
@@ -245,12 +246,20 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
 
 /* ---- the end */
 
+/* The server rolls back what was open when the link died. */
+static keel_outcome fate_of(const keel__conn *conn, const keel__request *request) {
+  bool inside = conn->status != 'I' || request->begins;
+  if (inside && request->cannot_commit) return KEEL_ROLLED_BACK;
+  /* Outside of a transaction, and in one that has failed, a COMMIT commits nothing. */
+  if (request->commits && (conn->status != 'T' || conn->fate == KEEL__FATE_NOTHING)) return KEEL_ROLLED_BACK;
+  return KEEL_OUTCOME_UNKNOWN;
+}
+
 static void settle_all(keel__conn *conn, const keel__failure *why) {
   keel__pool *pool = conn->pool;
   for (keel__request *request; (request = keel__conn_head(conn)) != NULL;) {
     keel__failure own = *why;
-    /* The server rolls back what was open when the link died, and this one was not to commit it. */
-    if ((conn->status != 'I' || request->begins) && request->cannot_commit) own.outcome = KEEL_ROLLED_BACK;
+    own.outcome = fate_of(conn, request);
     if (request->state == KEEL__REQ_SENT) keel__request_settle(pool, request, &own);
     keel__request_end(pool, request);
   }
@@ -272,6 +281,7 @@ void keel__conn_close(keel__conn *conn, keel__close_reason reason, const keel__f
   bool ours = reason == KEEL__CLOSE_SHUTDOWN || reason == KEEL__CLOSE_DESTROYED;
   bool cancel = ours && conn->in_flight.count > 0 && !conn->cancel_sent;
   settle_all(conn, &why);
+  keel__doubt_unasked(conn);
   keel__lease *lease = keel__lease_find(&pool->leases, conn->lease);
   if (lease) lease->conn = NULL;
   if (pool->probe == conn) pool->probe = NULL;
@@ -301,8 +311,9 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
   }
   if (is_gone(conn)) return;
   conn->lost = true;
-  bool at_work = conn->in_flight.count > 0 || conn->reset_asked;
+  bool at_work = conn->in_flight.count > 0 || conn->reset_asked || conn->state == KEEL__CONN_INQUIRING;
   keel__retry_lost(conn, failure, now);
+  keel__doubt_begin(conn, failure, now);
   keel__conn_close(conn, KEEL__CLOSE_LOST, failure);
   /* An idle one may have died of its age, of a firewall, of an administrator. */
   if (at_work) keel__node_failed(conn->pool, failure, now);
@@ -358,12 +369,17 @@ static void share_expire(keel__conn *conn, keel__time now) {
     keel__share_watch(conn);
 }
 
-/* A server that answers neither a cancel nor a rollback is not there, whatever the sockets say. */
+static keel__close_reason silence_reason(const keel__conn *conn) {
+  if (conn->state == KEEL__CONN_INQUIRING) return KEEL__CLOSE_INQUIRY_SILENT;
+  return conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT;
+}
+
+/* A server that answers neither a cancel nor a rollback nor an inquiry is not there, whatever the sockets say. */
 static void silence_expire(keel__conn *conn, keel__time now) {
   keel__failure why = keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
   /* What was to run beside the silent one may be run elsewhere. */
   keel__retry_lost(conn, &why, now);
-  keel__conn_close(conn, conn->reset_asked ? KEEL__CLOSE_RESET_FAILED : KEEL__CLOSE_CANCEL_SILENT, NULL);
+  keel__conn_close(conn, silence_reason(conn), NULL);
   keel__node_failed(conn->pool, &why, now);
 }
 
@@ -374,8 +390,8 @@ void keel__conn_expire(keel__conn *conn, keel__time now) {
     idle_expire(conn, now);
   else if (conn->state == KEEL__CONN_CHECKING)
     keel__check_expired(conn, now);
-  else if (!conn->cancel_sent && !conn->reset_asked)
-    share_expire(conn, now);
-  else
+  else if (conn->cancel_sent || conn->reset_asked || conn->state == KEEL__CONN_INQUIRING)
     silence_expire(conn, now);
+  else
+    share_expire(conn, now);
 }

@@ -43,6 +43,7 @@ typedef struct keel__request keel__request;
   X(BUSY, "busy: lone statements in flight")                                             \
   X(LEASED, "leased: lent to one holder")                                                \
   X(RESETTING, "resetting: a rollback, or the end of a cancelled statement, is awaited") \
+  X(INQUIRING, "inquiring: the server is asked what became of a COMMIT in doubt")        \
   X(DRAINING, "draining: no new work; closes when what is in flight has ended")          \
   X(CLOSING, "closing: the I/O side was told to close it")
 
@@ -59,6 +60,7 @@ typedef enum keel__conn_state {
   X(SENT, "its connection's in-flight list, in the order sent")                         \
   X(CANCELLING, "its connection's in-flight list; already settled, the server is told") \
   X(RETRY_WAIT, "pool's retrying list, until it goes back to the queue")                \
+  X(IN_DOUBT, "pool's in_doubt: a COMMIT whose answer was lost with its link")          \
   X(DONE, "none: settled, about to be forgotten")
 
 typedef enum keel__req_state {
@@ -73,7 +75,8 @@ typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL
 #define KEEL__CLOSE_MAP(X) \
   X(IDLE_TIMEOUT)          \
   X(LIFETIME)              \
-  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER) X(CHECK_FAILED)
+  X(MAX_USES) X(DESTROYED) X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER) \
+  X(CHECK_FAILED) X(INQUIRY_SILENT)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
@@ -98,6 +101,21 @@ typedef struct keel__failure {
   keel_code cause;
   int64_t retry_after_ms;
 } keel__failure;
+
+/* What could have come of a COMMIT on the wire, if its link died now. */
+typedef enum keel__fate {
+  KEEL__FATE_UNKNOWN, /* it may be committed, and nobody could be asked */
+  KEEL__FATE_NOTHING, /* its transaction has nothing to commit, or the COMMIT has not left us */
+  KEEL__FATE_ASK,     /* its transaction's id is known: the server can be asked */
+} keel__fate;
+
+/* What the server says became of a COMMIT in doubt. */
+typedef enum keel__verdict {
+  KEEL__VERDICT_COMMITTED,
+  KEEL__VERDICT_ROLLED_BACK,
+  KEEL__VERDICT_LATER,   /* not settled there yet, or not for this server to say: ask again */
+  KEEL__VERDICT_UNKNOWN, /* it cannot say and never will */
+} keel__verdict;
 
 /* How a query is to go over the wire. */
 typedef struct keel__plan {
@@ -128,6 +146,7 @@ struct keel__request {
   bool named;    /* the caller chose the statement's name: always prepared, never evicted behind his back */
   bool begins;   /* set by the submitter: it goes with the command that begins a transaction */
   bool cannot_commit; /* set by the I/O side: inside a transaction it cannot be what commits it */
+  bool commits;       /* set by the submitter: on a lease, and one plain COMMIT */
   bool settled;
   bool aborted;      /* given up by the caller (else by its deadline) */
   bool exposed;      /* in flight behind one that is being cancelled: the cancel may hit this one */
@@ -138,6 +157,7 @@ struct keel__request {
   uint32_t unopened; /* attempts to connect that failed while it waited for nothing else */
   uint32_t retries;  /* what was decided in retry.c */
   keel__plan plan;   /* of the last sending */
+  struct keel__doubt *doubt; /* of one that is IN_DOUBT; see doubt.c */
   keel__conn *conn;
   keel__timer timer;
   keel__time deadline; /* of the whole request; KEEL__NEVER: none */
@@ -168,6 +188,9 @@ struct keel__conn {
   bool check_slow;                     /* those who wait no longer count on its check */
   bool setup_lease;                    /* LEASED to the owner because it is new (hold_new) */
   char status;                         /* transaction status of the last answer: 'I', 'T', 'E' */
+  keel__fate fate; /* set by the I/O side whenever a COMMIT is in flight and what is known of it changes */
+  keel__request
+      *inquiry; /* of INQUIRING: whose COMMIT is asked for; NULL: nobody waits for the answer any more */
   uint32_t uses;
   bool shared;       /* what is in flight are statements that share it */
   uint32_t backlog;  /* us that what is in flight is expected to take */
@@ -226,6 +249,12 @@ typedef struct keel__ops {
   /* A request is tried again after `delay`: what was handed to its caller so far no longer counts. False: there is no memory
    * to tell him so, and it fails instead. */
   bool (*retry)(void *io, keel__request *request, keel__time delay, const keel__failure *why);
+  /* The link has died under a COMMIT of KEEL__FATE_ASK: keeps with the request what it takes to ask for its transaction
+   * elsewhere. False: no memory. */
+  bool (*remember)(void *io, keel__conn *conn, keel__request *request);
+  /* Asks the server what became of the transaction of a request that was remembered. Answer: keel__conn_inquired, or
+   * keel__conn_lost. The request may be forgotten before. */
+  void (*inquire)(void *io, keel__conn *conn, const keel__request *request);
 } keel__ops;
 
 /* ---------------------------------------------------------------- leases */
@@ -258,6 +287,8 @@ typedef struct keel__pool_config {
   keel__breaker_config breaker;
   uint32_t max_retries;
   keel__time retry_delay, retry_max_delay;
+  keel__time resolve_timeout; /* how long a COMMIT without a deadline may be in doubt */
+  bool resolve_commits;
 } keel__pool_config;
 
 /* Takes the options over; KEEL_CONFIG names the wrong one in *reason. Reads sizes, times and modes only. */
@@ -293,6 +324,7 @@ struct keel__pool {
   keel__rng rng;
   keel__list queue;    /* requests waiting for a connection: lone statements and KEEL_ACQUIRE, FIFO */
   keel__list retrying; /* requests that have failed and pause before they are tried again */
+  keel__list in_doubt; /* requests whose COMMIT may be done or not */
   keel__list requests; /* all not yet forgotten */
   keel__list conns[KEEL__CONN_STATES]; /* one list per state */
   uint32_t conn_total;                 /* all but CLOSING and CLOSED */
@@ -328,7 +360,7 @@ void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
 void keel__pool_destroy(keel__pool *pool);
 
 /* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named, text,
- * shares, reads, cannot_commit. `timeout`
+ * shares, reads, cannot_commit, commits. `timeout`
  * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
  * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);
@@ -367,6 +399,7 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
 void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time now);
 void keel__conn_cancel_delivered(keel__conn *conn, keel__time now);
 void keel__conn_reset(keel__conn *conn, bool clean, keel__time now);
+void keel__conn_inquired(keel__conn *conn, keel__verdict verdict, keel__time now);
 void keel__conn_closed(keel__conn *conn, keel__time now);
 /* The server has answered a check; `failure` NULL: as it should. */
 void keel__conn_checked(keel__conn *conn, const keel__failure *failure, keel__time now);

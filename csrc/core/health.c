@@ -175,7 +175,7 @@ void keel__health_expired(keel__pool *pool, keel__time now) {
   if (health->under_way && health->end == KEEL__NEVER) health->end = end_after(pool, now);
   if (!health->under_way)
     begin(pool, false, now);
-  else if (now < health->end)
+  else if (now < health->end || keel__breaker_refuses(pool))
     look(pool, now);
   else
     failed(pool, keel__pool_opening(pool) > 0 ? KEEL_CONNECT_TIMEOUT : KEEL_ACQUIRE_TIMEOUT);

@@ -62,6 +62,24 @@ void keel__conn_expire(keel__conn *conn, keel__time now);
 bool keel__conn_retired(const keel__conn *conn, keel__time now);
 /* Sets the timer of an idle one that has been idle since then. */
 void keel__conn_arm_idle(keel__conn *conn, keel__time since);
+/* One that is idle, last used first, fresh or not; NULL: none. */
+keel__conn *keel__conn_take_idle(keel__pool *pool, keel__time now);
+
+/* ---- doubt.c */
+/* The link is about to be closed because it died: a COMMIT on it that the server can be asked about is in doubt from now on. */
+void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time now);
+/* Asks for those whose time has come, on connections that are idle. */
+void keel__doubts_ask(keel__pool *pool, keel__time now);
+/* Somebody would be asked for now if there were a connection. */
+bool keel__doubts_wait(const keel__pool *pool, keel__time now);
+/* The connection on which the server was asked closes. */
+void keel__doubt_unasked(keel__conn *conn);
+void keel__doubt_give_up(keel__pool *pool, keel__request *request, keel_code code);
+void keel__doubt_expire(keel__pool *pool, keel__request *request, keel__time now);
+/* There is no more time to ask: all are told that nobody knows. */
+void keel__doubts_end(keel__pool *pool);
+/* Frees what is kept for it. */
+void keel__doubt_free(keel__pool *pool, keel__request *request);
 
 /* ---- open.c */
 bool keel__conn_is_opening(const keel__conn *conn);

@@ -4,6 +4,8 @@
 
 #define BACKOFF_FIRST 10000u  /* us; the figures are HikariCP's: 10 ms, doubling up to 5 s, with jitter */
 #define BACKOFF_LAST 5000000u /* us */
+#define BACKOFF_IN_DOUBT \
+  1000000u /* us: somebody waits to hear what became of his COMMIT, and his time is limited */
 
 bool keel__conn_is_opening(const keel__conn *conn) {
   return conn->state >= KEEL__CONN_ASKING && conn->state <= KEEL__CONN_STARTING;
@@ -30,9 +32,9 @@ uint32_t keel__pool_coming(const keel__pool *pool) {
 }
 
 static keel__time backoff(keel__pool *pool) {
-  uint64_t delay = BACKOFF_FIRST;
-  for (uint32_t i = 1; i < pool->open_failures && delay < BACKOFF_LAST; i++) delay *= 2;
-  if (delay > BACKOFF_LAST) delay = BACKOFF_LAST;
+  uint64_t delay = BACKOFF_FIRST, last = pool->in_doubt.count > 0 ? BACKOFF_IN_DOUBT : BACKOFF_LAST;
+  for (uint32_t i = 1; i < pool->open_failures && delay < last; i++) delay *= 2;
+  if (delay > last) delay = last;
   return delay / 2 + keel__rng_below(&pool->rng, delay / 2 + 1);
 }
 
@@ -140,7 +142,17 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
   return a < b ? a : b;
 }
 
-static uint32_t wanted(const keel__pool *pool) {
+static uint32_t larger(uint32_t a, uint32_t b) {
+  return a > b ? a : b;
+}
+
+/* A COMMIT in doubt is not told of failed attempts: it waits for the next one, however many there are. */
+static uint32_t wanted_in_doubt(const keel__pool *pool, uint32_t room, keel__time now) {
+  if (keel__pool_coming(pool) > 0 || keel__timer_is_set(&pool->reopen_timer)) return 0;
+  return keel__doubts_wait(pool, now) ? smaller(room, 1) : 0;
+}
+
+static uint32_t wanted(const keel__pool *pool, keel__time now) {
   uint32_t opening = keel__pool_opening(pool);
   uint32_t room = above(pool->config.max, pool->conn_total);
   uint32_t for_waiting = smaller(room, above(pool->queue.count, keel__pool_coming(pool)));
@@ -148,6 +160,7 @@ static uint32_t wanted(const keel__pool *pool) {
       pool->state == KEEL__POOL_OPEN ? smaller(room, above(pool->config.min, pool->conn_total)) : 0;
   if ((pool->config.single && pool->last_conn > 0) || keel__breaker_refuses(pool)) return 0;
   uint32_t count = for_waiting > for_min ? for_waiting : for_min;
+  if (pool->in_doubt.count > 0) count = larger(count, wanted_in_doubt(pool, room, now));
   if (pool->open_failures == 0) return count;
   /* With nothing established those who wait are told of every failure, so each attempt is somebody's first. */
   if (for_waiting > 0 && keel__pool_established(pool) == 0) return for_waiting;
@@ -155,7 +168,7 @@ static uint32_t wanted(const keel__pool *pool) {
 }
 
 void keel__pool_open_more(keel__pool *pool, keel__time now) {
-  for (uint32_t count = wanted(pool); count > 0; count--)
+  for (uint32_t count = wanted(pool, now); count > 0; count--)
     if (!keel__open_one(pool, now)) return;
 }
 

@@ -9,6 +9,7 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   keel__rng_init(&pool->rng, seed);
   keel__list_init(&pool->queue);
   keel__list_init(&pool->retrying);
+  keel__list_init(&pool->in_doubt);
   keel__list_init(&pool->requests);
   for (unsigned state = 0; state < KEEL__CONN_STATES; state++) keel__list_init(&pool->conns[state]);
   keel__hist_init(&pool->latency_queue);
@@ -33,8 +34,10 @@ void keel__pool_start(keel__pool *pool, keel__time now) {
 
 void keel__pool_destroy(keel__pool *pool) {
   for (keel__link *link; (link = keel__list_first(&pool->requests)) != NULL;) {
+    keel__request *request = KEEL__OF(keel__request, registry, link);
     keel__list_remove(&pool->requests, link);
-    pool->ops->forget(pool->io, KEEL__OF(keel__request, registry, link));
+    keel__doubt_free(pool, request);
+    pool->ops->forget(pool->io, request);
   }
   for (unsigned state = 0; state < KEEL__CONN_STATES; state++) {
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;) {
@@ -57,17 +60,21 @@ static void set_state(keel__pool *pool, keel__pool_state state) {
 
 /* ---- who gets what */
 
-static keel__conn *take_idle(keel__pool *pool, keel__time now) {
+static keel__conn *first_idle(keel__pool *pool, bool fresh, keel__time now) {
   const keel__list *idle = &pool->conns[KEEL__CONN_IDLE];
   for (keel__link *link = keel__list_first(idle), *next; link; link = next) {
     keel__conn *conn = keel__conn_of(link);
     next = keel__list_next(idle, link);
     if (keel__conn_retired(conn, now))
       keel__conn_close(conn, KEEL__CLOSE_LIFETIME, NULL);
-    else if (keel__conn_is_fresh(conn, now))
+    else if (!fresh || keel__conn_is_fresh(conn, now))
       return conn;
   }
   return NULL;
+}
+
+keel__conn *keel__conn_take_idle(keel__pool *pool, keel__time now) {
+  return first_idle(pool, false, now);
 }
 
 static keel__conn *choose(keel__pool *pool, const keel__request *request, keel__time now) {
@@ -76,7 +83,7 @@ static keel__conn *choose(keel__pool *pool, const keel__request *request, keel__
   keel__conn *conn = NULL;
   if (shares)
     conn = keel__share_is_crowded(pool) ? keel__share_best(pool, now) : keel__share_first(pool, now);
-  if (!conn) conn = take_idle(pool, now);
+  if (!conn) conn = first_idle(pool, true, now);
   if (!conn && shares) conn = keel__share_best(pool, now);
   return conn;
 }
@@ -113,7 +120,7 @@ static void close_unneeded(keel__pool *pool) {
 }
 
 static void finish_drain(keel__pool *pool) {
-  if (pool->queue.count + pool->retrying.count > 0) return;
+  if (pool->queue.count + pool->retrying.count + pool->in_doubt.count > 0) return;
   close_unneeded(pool);
   if (pool->conn_total + pool->conns[KEEL__CONN_CLOSING].count + pool->requests.count > 0) return;
   keel__heap_remove(&pool->timers, &pool->drain_timer);
@@ -127,6 +134,7 @@ static void end_drain(keel__pool *pool) {
   keel__failure why = keel__failure_of(KEEL_POOL_CLOSED, KEEL_NOT_SENT);
   pool->drain_over = true;
   keel__pool_fail_queue(pool, &why);
+  keel__doubts_end(pool);
   for (unsigned state = KEEL__CONN_ASKING; state < KEEL__CONN_CLOSING; state++)
     for (keel__conn *conn; (conn = keel__conn_of(keel__list_first(&pool->conns[state]))) != NULL;)
       keel__conn_close(conn, KEEL__CLOSE_SHUTDOWN, NULL);
@@ -166,6 +174,7 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
 void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
   if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);
+  if (pool->in_doubt.count > 0) keel__doubts_ask(pool, now);
   dispatch(pool, now);
   if (pool->queue.count > 0) keel__check_for_waiters(pool, now);
   keel__pool_open_more(pool, now);

@@ -7,9 +7,10 @@
 static const unsigned legal[] = {
     [KEEL__REQ_NEW] = BIT(QUEUED) | BIT(DONE),
     [KEEL__REQ_QUEUED] = BIT(SENT) | BIT(RETRY_WAIT) | BIT(DONE),
-    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(RETRY_WAIT) | BIT(DONE),
+    [KEEL__REQ_SENT] = BIT(QUEUED) | BIT(CANCELLING) | BIT(RETRY_WAIT) | BIT(IN_DOUBT) | BIT(DONE),
     [KEEL__REQ_CANCELLING] = BIT(DONE),
     [KEEL__REQ_RETRY_WAIT] = BIT(QUEUED) | BIT(DONE),
+    [KEEL__REQ_IN_DOUBT] = BIT(DONE),
     [KEEL__REQ_DONE] = 0,
 };
 /* clang-format on */
@@ -23,6 +24,8 @@ static keel__list *list_of(keel__pool *pool, keel__request *request, keel__req_s
       return &request->conn->in_flight;
     case KEEL__REQ_RETRY_WAIT:
       return &pool->retrying;
+    case KEEL__REQ_IN_DOUBT:
+      return &pool->in_doubt;
     default:
       return NULL;
   }
@@ -104,6 +107,10 @@ void keel__request_give_up(keel__pool *pool, keel__request *request, keel_code c
     keel__request_refuse(pool, request, &failure);
     return;
   }
+  if (request->state == KEEL__REQ_IN_DOUBT) {
+    keel__doubt_give_up(pool, request, code);
+    return;
+  }
   keel__request_settle(pool, request, &failure);
   keel__request_set_state(pool, request, KEEL__REQ_CANCELLING);
   request->conn->given_up++;
@@ -128,6 +135,10 @@ void keel__request_queue(keel__pool *pool, keel__request *request) {
 }
 
 void keel__request_expire(keel__pool *pool, keel__request *request, keel__time now) {
+  if (request->state == KEEL__REQ_IN_DOUBT) {
+    keel__doubt_expire(pool, request, now);
+    return;
+  }
   if (request->state == KEEL__REQ_RETRY_WAIT && now < keel__request_wait_limit(pool, request)) {
     keel__retry_due(pool, request, now);
     return;

@@ -50,6 +50,8 @@ static keel_outcome outcome_of(const keel__request *request, const keel__failure
 
 bool keel__retry(keel__pool *pool, keel__request *request, const keel__failure *why, keel__time now) {
   if (request->retries >= pool->config.max_retries || !may_repeat(request, why)) return false;
+  /* It would be refused: better it hears what it has come to. */
+  if (keel__breaker_refuses(pool)) return false;
   keel__time pause = pause_of(pool, request->retries);
   keel__time due = keel__time_after(now, pause);
   keel__failure told = *why;

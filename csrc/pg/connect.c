@@ -241,13 +241,16 @@ static bool asks_for_pooler(const keel__wire *wire) {
          (pool->config.pipeline_depth > 1 && !pool->share_off);
 }
 
+#define COLUMNS_SIZE 512
+
 /* All in one round trip. set_config() takes names and values as parameters, so nothing has to be quoted. */
-static bool send_settings(keel__wire *wire) {
+static bool send_settings(const keel__wire *wire) {
   const keel__params *session = &wire->target->session;
   const char *values[2 * KEEL__PARAMS_MAX];
-  char text[64 + KEEL__PARAMS_MAX * 40];
+  char text[64 + COLUMNS_SIZE + KEEL__PARAMS_MAX * 40];
   int count = 0;
   size_t used = (size_t)snprintf(text, sizeof text, "SELECT pg_catalog.pg_backend_pid()");
+  if (wire->asks_life) used += (size_t)snprintf(text + used, COLUMNS_SIZE, ", %s", keel__xid_columns);
   for (int i = 0; i < session->count; i++) {
     values[count++] = session->keywords[i];
     values[count++] = session->values[i];
@@ -257,8 +260,9 @@ static bool send_settings(keel__wire *wire) {
   return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 0) == 1;
 }
 
-static void look_for_pooler(const keel__wire *wire, const PGresult *result) {
-  if (!asks_for_pooler(wire) || strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(wire->pg)) return;
+static void look_for_pooler(keel__wire *wire, const PGresult *result) {
+  wire->xid.moves = strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(wire->pg);
+  if (!asks_for_pooler(wire) || !wire->xid.moves) return;
   keel__wire_lock(wire);
   keel__pool_behind_pooler(wire->conn->pool);
   keel__wire_unlock(wire);
@@ -287,8 +291,10 @@ static uint32_t processors_for_backends(int fd) {
   return all == 0 ? 0 : all > OUR_THREADS ? all - OUR_THREADS : 1;
 }
 
-static void settings_applied(const keel__wire *wire, const PGresult *result) {
+static void settings_applied(keel__wire *wire, const PGresult *result) {
   look_for_pooler(wire, result);
+  if (wire->asks_life) keel__xid_opened(wire, result, 1);
+  if (wire->settings_again) wire->target->cannot_resolve = true;
   keel__wire_lock(wire);
   keel__conn_round_trip(wire->conn, keel__now() - wire->settings_sent);
   keel__pool_set_processors(wire->conn->pool, processors_for_backends(PQsocket(wire->pg)));
@@ -304,21 +310,43 @@ static void flush_settings(keel__wire *wire) {
   }
 }
 
-static void begin_session(keel__wire *wire) {
-  if (PQsetnonblocking(wire->pg, 1) != 0) {
-    failed_in_libpq(wire);
-    return;
-  }
-  if (wire->target->session.count == 0 && !asks_for_pooler(wire)) {
-    opened(wire);
-    return;
-  }
-  progress(wire, KEEL__STAGE_STARTING, KEEL__CONN_STARTING);
+static void start_settings(keel__wire *wire) {
   wire->settings_sent = keel__now();
   if (send_settings(wire)) {
     flush_settings(wire);
   } else {
     failed_in_libpq(wire);
+  }
+}
+
+static void begin_session(keel__wire *wire) {
+  if (PQsetnonblocking(wire->pg, 1) != 0) {
+    failed_in_libpq(wire);
+    return;
+  }
+  wire->asks_life = keel__xid_wanted(wire);
+  if (wire->target->session.count == 0 && !asks_for_pooler(wire) && !wire->asks_life) {
+    opened(wire);
+    return;
+  }
+  progress(wire, KEEL__STAGE_STARTING, KEEL__CONN_STARTING);
+  start_settings(wire);
+}
+
+/* A server that cannot or may not tell of its life refuses the settings with it: they are sent once more, alone. */
+static bool may_do_without(keel__wire *wire, const PGresult *refusal) {
+  if (!wire->asks_life || keel__result_is_fatal(refusal)) return false;
+  wire->asks_life = false;
+  wire->settings_again = wire->settings_refused = true;
+  return true;
+}
+
+static void settings_ended(keel__wire *wire) {
+  if (wire->settings_refused) {
+    wire->settings_refused = false;
+    start_settings(wire);
+  } else {
+    opened(wire);
   }
 }
 
@@ -337,16 +365,17 @@ static void session_step(keel__wire *wire) {
   while (!PQisBusy(wire->pg)) {
     PGresult *result = PQgetResult(wire->pg);
     if (result == NULL) {
-      opened(wire);
+      settings_ended(wire);
       return;
     }
     bool refused = PQresultStatus(result) != PGRES_TUPLES_OK;
-    if (refused)
-      settings_refused(wire, result);
-    else
+    bool again = refused && may_do_without(wire, result);
+    if (!refused)
       settings_applied(wire, result);
+    else if (!again)
+      settings_refused(wire, result);
     PQclear(result);
-    if (refused) return;
+    if (refused && !again) return;
   }
   flush_settings(wire);
 }

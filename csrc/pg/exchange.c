@@ -22,6 +22,7 @@ static void statement_name(const keel__wire *wire, uint32_t number, char *name) 
 
 /* True when libpq is in the mode that the item needs; to change it, nothing may be in flight. */
 static bool enter_mode(keel__wire *wire, const keel__item *item) {
+  if (item->waits && wire->head != item) return false;
   if (!item->plain && wire->pipeline) return true;
   if (wire->head != item) return false;
   if (item->plain == !wire->pipeline) return true;
@@ -81,26 +82,36 @@ static bool send_query(keel__wire *wire, keel__query *query) {
   if (query->core.flags & KEEL_Q_SIMPLE) return PQsendQuery(wire->pg, query->statement->text) == 1;
   if (query->item.plain) return send_extended(wire, query);
   if (query->core.plan.evict != 0 && !send_evict(wire, &query->item, query->core.plan.evict)) return false;
-  return send_prelude(wire, query) && send_extended(wire, query) && keel__pq_sync(wire->pg) == 1;
+  if (!send_prelude(wire, query) || !send_extended(wire, query)) return false;
+  if (query->item.asks && !keel__xid_send(wire, &query->item.ask_parses)) return false;
+  return keel__pq_sync(wire->pg) == 1;
+}
+
+static bool send_reset(keel__wire *wire) {
+  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
+         keel__pq_sync(wire->pg) == 1;
 }
 
 static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
   item->opening = item->evicting = item->evict_synced = item->parsing = item->copying = false;
-  if (!item->is_reset) return send_query(wire, keel__query_of(item));
-  /* To the server the comment is an empty statement: it parses it, answers, and has nothing to do. */
-  const char *text = item->is_check ? "-- pgkeel: are you there?" : "ROLLBACK";
-  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+  item->ask_parses = false;
+  if (item->is_reset) return send_reset(wire);
+  if (item->is_ask) return keel__xid_send(wire, &item->ask_parses) && keel__pq_sync(wire->pg) == 1;
+  if (item->is_inquiry) return keel__xid_inquire(wire, &wire->inquired) && keel__pq_sync(wire->pg) == 1;
+  return send_query(wire, keel__query_of(item));
 }
 
 static keel__phase phase_after(const keel__item *item, keel__phase phase) {
   if (phase < KEEL__PHASE_PRELUDE && item->opening) return KEEL__PHASE_PRELUDE;
-  return phase < KEEL__PHASE_PARSE && item->parsing ? KEEL__PHASE_PARSE : KEEL__PHASE_RUN;
+  if (phase < KEEL__PHASE_PARSE && item->parsing) return KEEL__PHASE_PARSE;
+  if (phase < KEEL__PHASE_RUN && !item->is_ask) return KEEL__PHASE_RUN;
+  return phase < KEEL__PHASE_ASK_PARSE && item->ask_parses ? KEEL__PHASE_ASK_PARSE : KEEL__PHASE_ASK;
 }
 
 /* Rows in pieces are asked for when the query has become the first of libpq's, and before anything of its answer is read. */
 static void choose_row_mode(keel__wire *wire) {
-  if (wire->head->is_reset) return;
+  if (!keel__item_is_query(wire->head)) return;
   const keel__query *query = keel__query_of(wire->head);
   bool alone = (query->core.flags & KEEL_Q_ALONE) != 0;
   bool large = query->core.flags & KEEL_Q_PACED &&
@@ -227,6 +238,20 @@ static void check_ended(keel__wire *wire, const PGresult *error) {
   keel__wire_unlock(wire);
 }
 
+/* Nothing of a COMMIT has gone out yet, and behind a question that failed it would be a ROLLBACK that says nothing. */
+static void ask_ended(keel__wire *wire, bool failed) {
+  if (failed)
+    keel__exchange_lost(wire);
+  else
+    keel__xid_settled(wire);
+}
+
+static void inquiry_ended(keel__wire *wire) {
+  keel__wire_lock(wire);
+  keel__conn_inquired(wire->conn, wire->verdict, keel__now());
+  keel__wire_unlock(wire);
+}
+
 /* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
 static void learn_size(const keel__query *query) {
   bool large = query->row_bytes > LARGE_BYTES;
@@ -248,6 +273,10 @@ static void end_head(keel__wire *wire) {
     check_ended(wire, error);
   } else if (item->is_reset) {
     reset_ended(wire, error != NULL);
+  } else if (item->is_ask) {
+    ask_ended(wire, error != NULL);
+  } else if (item->is_inquiry) {
+    inquiry_ended(wire);
   } else {
     learn_size(keel__query_of(item));
     query_ended(wire, keel__query_of(item), error);
@@ -269,6 +298,7 @@ static void on_separator(keel__wire *wire) {
   if (wire->head->plain) {
     end_head(wire);
   } else if (wire->phase == KEEL__PHASE_PARSE || wire->phase == KEEL__PHASE_PRELUDE ||
+             wire->phase == KEEL__PHASE_ASK_PARSE || (wire->phase == KEEL__PHASE_RUN && wire->head->asks) ||
              (wire->phase == KEEL__PHASE_EVICT && !wire->head->evict_synced)) {
     next_phase(wire);
   }
@@ -291,18 +321,31 @@ static void keep_error(keel__wire *wire, PGresult *result) {
   }
 }
 
+/* The answer for the transaction's id. */
+static void on_asked(keel__wire *wire, const PGresult *result) {
+  if (wire->phase == KEEL__PHASE_ASK)
+    keel__xid_answered(wire, result);
+  else
+    keel__xid_prepared(wire, result);
+}
+
 static void on_result(keel__wire *wire, PGresult *result) {
   ExecStatusType status = PQresultStatus(result);
   if (status == PGRES_PIPELINE_SYNC) {
     on_sync(wire);
   } else if (wire->phase == KEEL__PHASE_EVICT) {
     /* Whether it was still there does not matter. */
+  } else if (wire->head->is_inquiry) {
+    wire->verdict = keel__xid_verdict(result);
   } else if (status == PGRES_FATAL_ERROR) {
+    if (wire->phase > KEEL__PHASE_RUN) on_asked(wire, result);
     wire->in_rows = false;
     keep_error(wire, result);
     return;
   } else if (wire->phase == KEEL__PHASE_PARSE) {
     wire->prepared = status == PGRES_COMMAND_OK;
+  } else if (wire->phase > KEEL__PHASE_RUN) {
+    on_asked(wire, result);
   } else if (!wire->head->is_reset && wire->phase == KEEL__PHASE_RUN) {
     keel__result_deliver(wire, result);
     return;

@@ -32,7 +32,8 @@ typedef struct keel__target {
   keel__io *io;
   uint32_t pool_id;
   bool announce;
-  bool starved; /* a connection had to be given up for want of memory; see keel__target_run */
+  bool cannot_resolve; /* the server refuses to say what keel__xid_opened needs */
+  bool starved;        /* a connection had to be given up for want of memory; see keel__target_run */
   uint64_t
       prefix; /* in the names of prepared statements, so that two processes behind one pooler never share one */
   keel__params params;

@@ -42,6 +42,7 @@ static bool hold_texts(keel__query *query, const keel_request *request) {
   query->core.reads = query->statement->reads;
   query->core.begins = query->prelude != NULL;
   query->core.cannot_commit = request->lease != 0 && !query->statement->may_commit;
+  query->core.commits = request->lease != 0 && query->statement->commits;
   return true;
 }
 
@@ -73,5 +74,6 @@ void keel__query_free(keel__query *query) {
   keel_statement_free(query->statement);
   keel_statement_free(query->prelude);
   keel__free(query->final);
+  keel__free(query->memory);
   keel__free(query);
 }

@@ -88,12 +88,14 @@ static void begin_rows(keel__wire *wire, PGresult *result) {
 static void note_tag(keel__wire *wire, const char *tag) {
   keel__parameters_touched(wire, tag);
   if (strcmp(tag, "COMMIT") == 0) wire->committed = true;
+  if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "ROLLBACK") == 0) keel__xid_ended(wire);
   if (strncmp(tag, "ALTER ", 6) == 0 || strcmp(tag, "CREATE VIEW") == 0) {
     keel__wire_lock(wire);
     keel__conn_plans_stale(wire->conn);
     keel__wire_unlock(wire);
   }
   if (strcmp(tag, "DISCARD ALL") != 0 && strcmp(tag, "DEALLOCATE ALL") != 0) return;
+  wire->xid.prepared = false;
   keel__wire_lock(wire);
   keel__conn_forget_prepared(wire->conn);
   keel__wire_unlock(wire);

@@ -96,6 +96,8 @@ void keel__wire_open(keel__target *target, keel__conn *conn) {
   wire->address = -1;
   wire->reset.is_reset = true;
   wire->check.is_reset = wire->check.is_check = true;
+  wire->ask.is_ask = wire->ask.asks = true;
+  wire->inquiry.is_inquiry = true;
   keel__wire_want(wire, KEEL__WANT_OPEN);
 }
 
@@ -122,9 +124,15 @@ static void push(keel__wire *wire, keel__item *item) {
 }
 
 void keel__wire_send(keel__conn *conn, keel__request *request) {
+  keel__wire *wire = conn->io;
   keel__query *query = (keel__query *)request;
   query->row_count = query->row_bytes = 0;
-  push(conn->io, &query->item);
+  query->item.asks = query->item.waits = false;
+  if (wire->xid.able && request->lease != 0 && keel__xid_watch(wire, query)) {
+    query->item.waits = true;
+    push(wire, &wire->ask);
+  }
+  push(wire, &query->item);
 }
 
 void keel__wire_reset(keel__conn *conn) {
@@ -135,6 +143,19 @@ void keel__wire_reset(keel__conn *conn) {
 void keel__wire_check(keel__conn *conn) {
   keel__wire *wire = conn->io;
   push(wire, &wire->check);
+}
+
+bool keel__wire_remember(const keel__conn *conn, keel__query *query) {
+  query->memory = keel__xid_remember(conn->io);
+  return query->memory != NULL;
+}
+
+/* A copy: the request may be given up before the question is written. */
+void keel__wire_inquire(keel__conn *conn, const keel__query *query) {
+  keel__wire *wire = conn->io;
+  wire->inquired = *query->memory;
+  wire->verdict = KEEL__VERDICT_UNKNOWN;
+  push(wire, &wire->inquiry);
 }
 
 void keel__wire_cancel(keel__conn *conn) {

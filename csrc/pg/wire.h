@@ -13,6 +13,7 @@
 #include "io.h"
 #include "query.h"
 #include "resolve.h"
+#include "xid.h"
 
 typedef enum keel__stage {
   KEEL__STAGE_NEW,        /* the core has asked for it */
@@ -37,6 +38,8 @@ typedef enum keel__phase {
   KEEL__PHASE_PRELUDE,
   KEEL__PHASE_PARSE,
   KEEL__PHASE_RUN,
+  KEEL__PHASE_ASK_PARSE,
+  KEEL__PHASE_ASK,
 } keel__phase;
 
 typedef struct keel__wire {
@@ -69,8 +72,14 @@ typedef struct keel__wire {
   bool clogged;             /* what is to be sent waits for the socket */
   PGresult *error;          /* the head's */
   keel__detail *last_words; /* the server's FATAL while nothing was in flight */
-  keel__item reset, check;
-  char *parameters; /* as last told: name NUL value NUL ... */
+  keel__item reset, check, ask, inquiry;
+  keel__xid xid;
+  keel__xid_memory inquired; /* what the inquiry is about */
+  keel__verdict verdict;     /* its answer, until its end has come */
+  bool asks_life;            /* the settings' statement asks for what keel__xid_opened needs */
+  bool settings_refused;     /* it was refused, the end of the refusal is still to come ... */
+  bool settings_again;       /* ... and it is sent without */
+  char *parameters;          /* as last told: name NUL value NUL ... */
   size_t parameters_size;
   keel__time settings_sent; /* while they are being applied */
   bool settings_touched;    /* a SET has run since */
@@ -87,6 +96,8 @@ void keel__wire_reset(keel__conn *conn);
 void keel__wire_cancel(keel__conn *conn);
 void keel__wire_check(keel__conn *conn);
 void keel__wire_close(keel__conn *conn);
+bool keel__wire_remember(const keel__conn *conn, keel__query *query);
+void keel__wire_inquire(keel__conn *conn, const keel__query *query);
 /* The taker has acknowledged rows of the query; it has been settled and has no taker any more. */
 void keel__wire_acknowledged(keel__conn *conn, const keel__query *query);
 void keel__wire_settled(keel__conn *conn, const keel__query *query);

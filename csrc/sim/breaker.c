@@ -87,11 +87,13 @@ void sim_breaker_answered(sim_world *world) {
 static void attempt_answered(sim_world *world, const sim_conn *conn) {
   sim_breaker_answered(world);
   if (!conn->probes) return;
-  world->breaker.probe_opened = world->now;
+  world->breaker.extra_opened = world->now;
   world->breaker.proofs += world->breaker.state == KEEL_BREAKER_IS_HALF_OPEN;
 }
 
 void sim_breaker_opened(sim_world *world, const sim_conn *conn) {
+  const keel__pool *pool = world->pool;
+  if (pool->in_doubt.count + pool->conns[KEEL__CONN_IDLE].count > 0) world->breaker.extra_opened = world->now;
   if (!conn->closing) attempt_answered(world, conn);
 }
 
@@ -109,7 +111,7 @@ void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_rea
   bool under_work = reason == KEEL__CLOSE_LOST && conn->job_count > 0 && !conn->jobs[0].check;
   if (reason == KEEL__CLOSE_OPEN_FAILED)
     attempt_failed(world, conn);
-  else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT)
+  else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT || reason == KEEL__CLOSE_INQUIRY_SILENT)
     node_failed(world);
 }
 

@@ -51,7 +51,7 @@ static bool may_share(sim_what what) {
          what == SIM_TIMES_OUT || what == SIM_HANGS;
 }
 
-static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
+static void submit_what(sim_world *world, keel_request_kind kind, uint64_t lease, sim_what what) {
   if (world->call_count == SIM_MOST_CALLS) return;
   sim_request *holder = calloc(1, sizeof *holder);
   if (!holder) exit(2);
@@ -61,10 +61,10 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   request->kind = kind;
   request->lease = lease;
   if (kind == KEEL_QUERY) choose_statement(world, request);
-  sim_what what = kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS;
   request->text = (uint32_t)sim_below(world, SIM_TEXTS);
   request->shares = lease == 0 && may_share(what);
   request->reads = what == SIM_READ;
+  request->commits = lease != 0 && what == SIM_COMMIT;
   *call = (sim_call){
       .request = request,
       .id = world->call_count,
@@ -94,6 +94,18 @@ static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
   world->submitting = NULL;
 }
 
+static void submit(sim_world *world, keel_request_kind kind, uint64_t lease) {
+  submit_what(world, kind, lease, kind == KEEL_QUERY ? choose_what(world, lease != 0) : SIM_WHATS);
+}
+
+/* A whole transaction at once. */
+static void submit_transaction(sim_world *world, uint64_t lease) {
+  submit_what(world, KEEL_QUERY, lease, SIM_BEGIN);
+  for (uint64_t count = sim_below(world, 3); count > 0; count--)
+    submit_what(world, KEEL_QUERY, lease, SIM_PLAIN);
+  submit_what(world, KEEL_QUERY, lease, SIM_COMMIT);
+}
+
 static const sim_hold *some_hold(sim_world *world) {
   return world->hold_count ? &world->holds[sim_below(world, world->hold_count)] : NULL;
 }
@@ -111,6 +123,10 @@ static void submit_on_lease(sim_world *world) {
     return;
   }
   uint64_t lease = hold->lease;
+  if (sim_chance(world, world->mood.in_transaction)) {
+    submit_transaction(world, lease);
+    return;
+  }
   for (uint64_t count = 1 + sim_below(world, 3); count > 0; count--) submit(world, KEEL_QUERY, lease);
 }
 
@@ -261,6 +277,7 @@ static void granted(sim_world *world, const sim_call *call, sim_conn *conn) {
   if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
     sim_fail(world, "c%u is lent though the breaker is open", conn->conn->id);
   sim_check_clean(world, conn, "a lease");
+  sim_check_fresh(world, conn, "a lease");
   add_hold(world, conn, conn->conn->lease);
   conn->uses++;
   world->grants++;
@@ -287,6 +304,7 @@ void sim_caller_settle(void *io, keel__request *request, const keel__failure *fa
   call->outcome = failure ? failure->outcome : KEEL_OUTCOME_NONE;
   if (call->kind == KEEL_QUERY) ++*counter_of(&world->model, failure);
   world->settled++;
+  world->resolved += request->state == KEEL__REQ_IN_DOUBT && call->outcome != KEEL_OUTCOME_UNKNOWN;
   if (call->kind == KEEL_ACQUIRE && !failure) granted(world, call, request->conn->io);
   world->waiting -= call->waiting;
   call->waiting = false;
@@ -340,7 +358,9 @@ void sim_caller_opened(void *io, keel__conn *keel) {
           ? keel->retire_at != KEEL__NEVER
           : keel->retire_at > world->now + life || (double)(keel->retire_at - world->now) < least)
     sim_fail(world, "c%u is to retire at a wrong time", keel->id);
-  if (keel->setup_lease != world->config.hold_new) sim_fail(world, "hold_new is not obeyed");
+  /* Nobody is to use one that is opened only to ask for a COMMIT. */
+  bool used = !world->closing || world->pool->queue.count + world->pool->retrying.count > 0;
+  if (keel->setup_lease != (world->config.hold_new && used)) sim_fail(world, "hold_new is not obeyed");
   if (keel->setup_lease) add_hold(world, conn, keel->lease);
 }
 

@@ -15,7 +15,6 @@ void sim_check_clean(sim_world *world, const sim_conn *conn, const char *before)
     sim_fail(world, "c%u is in a transaction and gets %s", id, before);
   if (conn->cancel_unreported) sim_fail(world, "c%u may still be hit by a cancel and gets %s", id, before);
   if (conn->lease) sim_fail(world, "c%u is lent and gets %s", id, before);
-  sim_check_fresh(world, conn, before);
   if (world->now >= conn->conn->retire_at) sim_fail(world, "c%u is too old and gets %s", id, before);
   if (world->config.max_uses && conn->uses >= world->config.max_uses)
     sim_fail(world, "c%u has been used too often and gets %s", id, before);
@@ -105,10 +104,12 @@ void sim_check_send(sim_world *world, const sim_conn *conn, const keel__request 
   sim_check_turn(world, call);
   if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
     sim_fail(world, "r%u is sent though the breaker is open", call->id);
-  if (conn->job_count > 0)
+  if (conn->job_count > 0) {
     check_pipeline(world, conn, request);
-  else
+  } else {
     sim_check_clean(world, conn, "a statement");
+    sim_check_fresh(world, conn, "a statement");
+  }
 }
 
 /* Nobody gave the head up: it is cancelled because it has held up others for long enough. */
@@ -119,6 +120,18 @@ void sim_check_moved(sim_world *world, const sim_conn *conn) {
     sim_fail(world, "r%u is cancelled for no reason", head->id);
   sim_note_time(world, head);
   head->moved = true;
+}
+
+/* The server is asked once at a time, not in a hurry, and only for somebody who wants to know. */
+/* Stale or not: an inquiry finds out as well as a check would whether the connection is still there. */
+void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call) {
+  sim_check_clean(world, conn, "an inquiry");
+  if (!world->config.resolve_commits) sim_fail(world, "r%u is asked for against all wishes", call->id);
+  if (call->settled || call->asking) sim_fail(world, "r%u is asked for needlessly", call->id);
+  if (!call->link_died || call->fate != KEEL__FATE_ASK || call->tx == 0)
+    sim_fail(world, "r%u is asked for and is not in doubt", call->id);
+  if (call->asked_at && world->now < call->asked_at + 10000)
+    sim_fail(world, "r%u is asked for too often", call->id);
 }
 
 static void check_idle_close(sim_world *world, const sim_conn *conn) {
@@ -169,6 +182,10 @@ void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason 
         sim_fail(world, "c%u was given no time to answer a check", id);
       if (conn->check_passed) sim_fail(world, "c%u has passed its check and is closed", id);
       break;
+    case KEEL__CLOSE_INQUIRY_SILENT:
+      if (world->now < keel__time_after(conn->inquired, config->cancel_timeout))
+        sim_fail(world, "c%u was given no time to say what became of a COMMIT", id);
+      break;
     case KEEL__CLOSE_SHUTDOWN:
       if (!world->closing) sim_fail(world, "c%u is shut down in an open pool", id);
       if (conn->job_count == 1 && conn->jobs[0].check) break;
@@ -216,7 +233,7 @@ void sim_check_open(sim_world *world) {
   if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
     return; /* the breaker's own, which has rules of its own */
   if (for_health && world->conn_count - opened == 1) coming = 0; /* whatever else is coming */
-  if (world->conn_count > world->config.min && coming > pool->queue.count)
+  if (world->conn_count > world->config.min && coming > pool->queue.count + (pool->in_doubt.count > 0))
     sim_fail(world, "a connection is opened for nobody");
   if (world->failed_at == 0 || (opened == 0 && pool->queue.count > 0)) return;
   if (for_health && pool->health.by_hand && world->conn_count - opened == 1) return;
@@ -397,11 +414,33 @@ void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, c
 static void check_given_up(sim_world *world, const sim_call *call, const keel__failure *failure) {
   if (call->retries >= world->config.max_retries || world->closing || call->deaf) return;
   if (world->lone_transaction || !may_repeat(call, failure)) return;
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED) return;
   if (world->now + longest_pause(world, call->retries) < last_moment(world, call))
     sim_fail(world, "r%u is given up on too early", call->id);
 }
 
+/* How long somebody may be kept in doubt. */
+static keel__time doubt_end(const sim_world *world, const sim_call *call) {
+  if (call->deadline != KEEL__NEVER) return call->deadline;
+  return keel__time_after(call->link_died_at, world->config.resolve_timeout);
+}
+
+/* Told committed: it is. Told rolled back: it is, and cannot be committed any more. Told neither: nobody could say. */
+static void check_commit(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  sim_tx tx = world->txs[call->tx];
+  if (!failure && tx != SIM_TX_COMMITTED) sim_fail(world, "r%u is said to be committed and is not", call->id);
+  if (!failure || failure->code != KEEL_CONNECTION_LOST) return;
+  if (failure->outcome == KEEL_ROLLED_BACK && tx != SIM_TX_ABORTED)
+    sim_fail(world, "r%u is said to be rolled back and is not", call->id);
+  if (failure->outcome != KEEL_OUTCOME_UNKNOWN || !call->link_died || call->fate != KEEL__FATE_ASK) return;
+  bool closed = world->closing && world->now >= world->drain_end;
+  if (world->config.resolve_commits && !call->unsayable && !world->memory_fails && !closed &&
+      world->now < doubt_end(world, call))
+    sim_fail(world, "r%u is left in doubt though the server could say", call->id);
+}
+
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure) {
+  if (call->tx != 0) check_commit(world, call, failure);
   bool traces =
       call->what == SIM_PLAIN || call->what == SIM_DDL || call->what == SIM_HANGS || call->what == SIM_RACES;
   if (!failure) {
@@ -435,6 +474,8 @@ static void check_conn(sim_world *world, const keel__conn *conn) {
     sim_fail(world, "c%u is idle and not clean", conn->id);
   if ((conn->state == KEEL__CONN_CHECKING) != (model->job_count == 1 && model->jobs[0].check))
     sim_fail(world, "c%u is being checked or not", conn->id);
+  if ((conn->state == KEEL__CONN_INQUIRING) != (model->job_count > 0 && model->jobs[0].inquiry))
+    sim_fail(world, "c%u inquires or not", conn->id);
   if ((conn->state == KEEL__CONN_BUSY || conn->state == KEEL__CONN_DRAINING) && !in_flight)
     sim_fail(world, "c%u is busy with nothing", conn->id);
   if ((conn->state == KEEL__CONN_LEASED) != (conn->lease != 0))
@@ -493,11 +534,13 @@ static void check_limits(sim_world *world, const sim_conn *model) {
     sim_fail(world, "c%u is being checked for too long", conn->id);
   if (conn->reset_asked && keel__time_after(model->reset_sent, config->cancel_timeout) <= now)
     sim_fail(world, "c%u has been resetting for too long", conn->id);
+  if (conn->state == KEEL__CONN_INQUIRING && keel__time_after(model->inquired, config->cancel_timeout) <= now)
+    sim_fail(world, "c%u has been inquiring for too long", conn->id);
   if (conn->state != KEEL__CONN_IDLE) return;
   if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
   unsigned kept = sim_opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
-  keel__time since = model->last_used, probe = world->breaker.probe_opened;
-  if (probe > since) since = probe;
+  keel__time since = model->last_used, extra = world->breaker.extra_opened;
+  if (extra > since) since = extra;
   keel__time twice = keel__time_after(keel__time_after(since, config->idle_timeout), config->idle_timeout);
   if (kept > config->min && twice <= now) sim_fail(world, "c%u is idle for too long", conn->id);
 }
@@ -509,6 +552,13 @@ static void check_deadlines(sim_world *world) {
     const sim_call *call = &world->calls[i];
     if (call->settled) continue;
     if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
+    if (call->link_died && call->tx && doubt_end(world, call) <= world->now)
+      sim_fail(world, "r%u is in doubt for too long", call->id);
+    /* The longest pause between two questions is a second. */
+    keel__time last = call->asked_at > call->link_died_at ? call->asked_at : call->link_died_at;
+    if (call->link_died && call->tx && !call->asking && last + 1000000 < world->now &&
+        world->pool->conns[KEEL__CONN_IDLE].count > 0)
+      sim_fail(world, "nobody asks for r%u", call->id);
     if (call->sends == 0 && call->acquire_deadline <= world->now)
       sim_fail(world, "r%u waits for too long", call->id);
     if (call->retried && call->retry_at <= world->now && call->request->state == KEEL__REQ_RETRY_WAIT)
@@ -597,11 +647,15 @@ void sim_check_step(sim_world *world, bool timers_are_done) {
 }
 
 void sim_check_end(sim_world *world) {
+  if (world->kept != 0) sim_fail(world, "%ld details of failures are left", world->kept);
   if (world->unforgotten > 0) sim_fail(world, "%u requests are never forgotten", world->unforgotten);
   for (uint32_t i = 0; i < world->call_count; i++) {
     const sim_call *call = &world->calls[i];
     if (!call->settled && !world->stopping) sim_fail(world, "r%u is never settled", call->id);
     if (call->durable > 1 && !is_harmless(call)) sim_fail(world, "r%u was done twice", call->id);
+    if (call->tx && call->settled && call->outcome == KEEL_ROLLED_BACK &&
+        world->txs[call->tx] == SIM_TX_COMMITTED)
+      sim_fail(world, "r%u was committed and its caller was told that it was not", call->id);
     if (call->durable && (call->outcome == KEEL_NOT_SENT || call->outcome == KEEL_ROLLED_BACK))
       sim_fail(world, "r%u was done and its caller was told that it was not", call->id);
   }

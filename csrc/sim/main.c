@@ -43,7 +43,7 @@ static options parse(int argc, char **argv) {
 }
 
 typedef struct sums {
-  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed, breakers, checks, verdicts;
+  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed, breakers, checks, verdicts, doubts, resolved;
 } sums;
 
 static void add(sums *sum, const sim_world *world) {
@@ -58,6 +58,8 @@ static void add(sums *sum, const sim_world *world) {
   sum->breakers += world->breakers;
   sum->checks += world->checks;
   sum->verdicts += world->verdicts;
+  sum->doubts += world->doubts;
+  sum->resolved += world->resolved;
 }
 
 int main(int argc, char **argv) {
@@ -75,9 +77,10 @@ int main(int argc, char **argv) {
   printf("%" PRIu64 " steps over %" PRIu64 " seeds (%" PRIu64 " pools, %" PRIu64 " requests, %" PRIu64
          " leases, %" PRIu64 " retried, %" PRIu64 " cancels, %" PRIu64 " connections lost, %" PRIu64
          " refused for want of time, %" PRIu64 " breakers opened, %" PRIu64 " checked, health told %" PRIu64
-         " times): no invariant broken, %.1f s\n",
+         " times, %" PRIu64 " of %" PRIu64 " COMMITs in doubt resolved): no invariant broken, %.1f s\n",
          sum.steps, options.seeds, sum.pools, sum.settled, sum.grants, sum.retried, sum.cancels, sum.lost,
-         sum.shed, sum.breakers, sum.checks, sum.verdicts, (double)(clock() - begun) / CLOCKS_PER_SEC);
+         sum.shed, sum.breakers, sum.checks, sum.verdicts, sum.resolved, sum.doubts,
+         (double)(clock() - begun) / CLOCKS_PER_SEC);
   free(world);
   return 0;
 }

@@ -82,21 +82,40 @@ static void open_step(sim_world *world, sim_conn *conn) {
 
 /* ---- the server at work */
 
-static void end_transaction(sim_world *world, sim_conn *conn, bool commit) {
-  for (uint32_t i = 0; i < world->call_count; i++) {
+static void end_tx(sim_world *world, uint32_t tx, bool commit) {
+  for (uint32_t i = 0; tx != 0 && i < world->call_count; i++) {
     sim_call *call = &world->calls[i];
-    if (call->tentative != conn) continue;
-    call->tentative = NULL;
+    if (call->tentative != tx) continue;
+    call->tentative = 0;
     call->durable += commit;
   }
+  world->txs[tx] = commit ? SIM_TX_COMMITTED : SIM_TX_ABORTED;
+}
+
+static void end_transaction(sim_world *world, sim_conn *conn, bool commit) {
+  end_tx(world, conn->tx, commit);
+  conn->tx = 0;
   conn->transaction = 'I';
 }
 
-static void leave_trace(sim_conn *conn, sim_call *call) {
-  if (conn->transaction == 'T')
-    call->tentative = conn;
-  else
+static void leave_trace(sim_world *world, sim_conn *conn, sim_call *call) {
+  if (conn->transaction == 'T') {
+    if (conn->tx == 0) world->txs[conn->tx = ++world->tx_count] = SIM_TX_OPEN;
+    call->tentative = conn->tx;
+  } else {
     call->durable++;
+  }
+}
+
+/* What the server knows of a transaction; now and then nothing, or nothing yet. */
+static keel__verdict judge(sim_world *world, const sim_call *call) {
+  static const keel__verdict verdicts[] = {
+      [SIM_TX_OPEN] = KEEL__VERDICT_LATER,
+      [SIM_TX_COMMITTED] = KEEL__VERDICT_COMMITTED,
+      [SIM_TX_ABORTED] = KEEL__VERDICT_ROLLED_BACK,
+  };
+  if (sim_chance(world, 5)) return KEEL__VERDICT_UNKNOWN;
+  return sim_chance(world, 10) ? KEEL__VERDICT_LATER : verdicts[world->txs[call->tx]];
 }
 
 static void make_plans_stale(sim_world *world) {
@@ -127,7 +146,7 @@ static const char *run_plan(sim_conn *conn, sim_job *job) {
 static const char *run_procedure(sim_world *world, sim_conn *conn, sim_job *job) {
   static const char *const codes[] = {"0A000", "26000", "42P05", "57014", "40001"};
   job->nested = true;
-  leave_trace(conn, job->call);
+  leave_trace(world, conn, job->call);
   return codes[sim_below(world, sizeof codes / sizeof *codes)];
 }
 
@@ -155,7 +174,7 @@ static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
       return "";
     case SIM_RACES:
       if (sim_chance(world, 60)) return sim_chance(world, 50) ? "40001" : "40P01";
-      leave_trace(conn, call);
+      leave_trace(world, conn, call);
       return "";
     case SIM_DISCARD:
       if (conn->transaction == 'T') return "25001";
@@ -163,10 +182,10 @@ static const char *run_what(sim_world *world, sim_conn *conn, sim_job *job) {
       return "";
     case SIM_DDL:
       make_plans_stale(world);
-      leave_trace(conn, call);
+      leave_trace(world, conn, call);
       return "";
     default:
-      leave_trace(conn, call);
+      leave_trace(world, conn, call);
       return "";
   }
 }
@@ -176,6 +195,10 @@ static void execute(sim_world *world, sim_conn *conn, sim_job *job) {
   job->finished = true;
   if (job->check) {
     job->clean = !sim_chance(world, 3);
+    return;
+  }
+  if (job->inquiry) {
+    job->verdict = judge(world, job->inquiry);
     return;
   }
   if (!job->call) {
@@ -232,6 +255,14 @@ static void check_answered(sim_world *world, sim_conn *conn, bool clean) {
   keel__conn_checked(conn->conn, clean ? NULL : &failure, world->now);
 }
 
+static void inquiry_answered(sim_world *world, const sim_conn *conn, const sim_job *job) {
+  sim_trace(world, "c%u says of r%u: %d", conn->conn->id, job->inquiry->id, job->verdict);
+  job->inquiry->asking = false;
+  if (job->verdict == KEEL__VERDICT_UNKNOWN) job->inquiry->unsayable = true;
+  if (!conn->closing) sim_breaker_answered(world);
+  keel__conn_inquired(conn->conn, job->verdict, world->now);
+}
+
 static void answer(sim_world *world, sim_conn *conn) {
   sim_job job = conn->jobs[0];
   memmove(conn->jobs, conn->jobs + 1, --conn->job_count * sizeof *conn->jobs);
@@ -240,6 +271,11 @@ static void answer(sim_world *world, sim_conn *conn) {
     return;
   }
   conn->last_used = conn->last_heard = conn->last_proof = world->now;
+  if (job.inquiry) {
+    inquiry_answered(world, conn, &job);
+    return;
+  }
+  conn->known_tx = conn->tx;
   if (!job.call) {
     conn->reset_failed = !job.clean;
     sim_trace(world, "c%u reset %s", conn->conn->id, job.clean ? "done" : "failed");
@@ -269,6 +305,20 @@ static sim_job *push_job(sim_world *world, sim_conn *conn, sim_job job) {
   return &conn->jobs[conn->job_count++];
 }
 
+/* What is known of a COMMIT's transaction when it goes out. In a failed one that is worth nothing. */
+static void watch_commit(sim_world *world, sim_conn *conn, sim_call *call) {
+  keel__conn *keel = conn->conn;
+  call->tx = keel->status == 'T' ? conn->known_tx : 0;
+  if (!sim_chance(world, world->config.single ? 0 : world->mood.knows_ids))
+    keel->fate = KEEL__FATE_UNKNOWN;
+  else
+    keel->fate = call->tx == 0 && keel->status == 'T' ? KEEL__FATE_NOTHING : KEEL__FATE_ASK;
+  call->fate = keel->fate;
+  /* Links die more often where most is at stake. */
+  if (call->tx != 0 && sim_chance(world, 5 * world->mood.cut))
+    sim_at(world, world->now + sim_delay(world, USUAL_WORK), SIM_CUT, conn);
+}
+
 void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
   sim_world *world = io;
   sim_conn *conn = keel->io;
@@ -286,6 +336,7 @@ void sim_server_send(void *io, keel__conn *keel, keel__request *request) {
   call->on_server = true;
   if (!call->lease) conn->uses++;
   call->sent = world->now;
+  if (request->commits) watch_commit(world, conn, call);
   push_job(world, conn, (sim_job){.call = call, .plan = request->plan});
   begin_next(world, conn);
 }
@@ -310,6 +361,28 @@ void sim_server_check(void *io, keel__conn *keel) {
   conn->check_begun = world->now;
   conn->check_passed = false;
   push_job(world, conn, (sim_job){.check = true});
+}
+
+/* ---- COMMITs in doubt */
+
+bool sim_server_remember(void *io, keel__conn *keel, keel__request *request) {
+  sim_world *world = io;
+  sim_call *call = sim_call_of(request);
+  sim_trace(world, "c%u leaves r%u in doubt", keel->id, call->id);
+  world->doubts++;
+  call->unsayable = sim_chance(world, 3);
+  return !call->unsayable;
+}
+
+void sim_server_inquire(void *io, keel__conn *keel, const keel__request *request) {
+  sim_world *world = io;
+  sim_conn *conn = keel->io;
+  sim_call *call = sim_call_of(request);
+  sim_trace(world, "c%u is asked what became of r%u", keel->id, call->id);
+  sim_check_inquiry(world, conn, call);
+  call->asking = true;
+  call->asked_at = conn->inquired = world->now;
+  push_job(world, conn, (sim_job){.inquiry = call});
   begin_next(world, conn);
 }
 
@@ -354,9 +427,22 @@ static void cancel_arrives(sim_world *world, sim_conn *conn) {
 
 /* ---- the end of a link */
 
+/* A COMMIT may be on its way, or at work, for long after we have lost sight of it. */
+static void linger(sim_world *world, sim_conn *conn) {
+  sim_job *job = conn->jobs;
+  bool commits = conn->job_count > 0 && job->call && job->call->what == SIM_COMMIT && !job->finished;
+  if (conn->server_gone || !commits || conn->transaction != 'T' || conn->tx == 0 || sim_chance(world, 70))
+    return;
+  sim_at(world, world->now + sim_delay(world, UINT64_C(20) * USUAL_WORK), SIM_TX_ENDS, NULL);
+  world->events[world->event_count - 1].tx = conn->tx;
+  job->finished = true;
+  conn->tx = 0;
+}
+
 /* What was on its way may have been executed or not; nobody will hear of it. */
 static void end_session(sim_world *world, sim_conn *conn) {
   sim_forget_events(world, conn, EVENT(FINISH));
+  linger(world, conn);
   for (sim_job *job = conn->jobs; !conn->server_gone && job < conn->jobs + conn->job_count; job++)
     if (!job->finished && sim_chance(world, 50)) execute(world, conn, job);
   for (sim_job *job = conn->jobs; job < conn->jobs + conn->job_count; job++)
@@ -365,16 +451,20 @@ static void end_session(sim_world *world, sim_conn *conn) {
   conn->server_gone = true;
 }
 
+static void cut(sim_world *world, sim_conn *conn) {
+  if (!conn->opened || conn->closing || conn->server_gone) return;
+  sim_trace(world, "c%u is cut", conn->conn->id);
+  end_session(world, conn);
+  sim_forget_events(world, conn, EVENT(ANSWER));
+  conn->silent = sim_chance(world, 20);
+  if (!conn->silent) sim_at(world, world->now + sim_delay(world, USUAL_LINK), SIM_TELL_LOST, conn);
+}
+
 void sim_server_cut(sim_world *world) {
   uint64_t chosen = world->conn_count ? sim_below(world, world->conn_count) : 0;
   for (sim_conn *conn = world->conns; conn; conn = conn->next) {
     if (conn->closing || chosen-- > 0) continue;
-    if (!conn->opened || conn->server_gone) return;
-    sim_trace(world, "c%u is cut", conn->conn->id);
-    end_session(world, conn);
-    sim_forget_events(world, conn, EVENT(ANSWER));
-    conn->silent = sim_chance(world, 20);
-    if (!conn->silent) sim_at(world, world->now + sim_delay(world, USUAL_LINK), SIM_TELL_LOST, conn);
+    cut(world, conn);
     return;
   }
 }
@@ -382,6 +472,10 @@ void sim_server_cut(sim_world *world) {
 static void tell_lost(sim_world *world, sim_conn *conn) {
   sim_trace(world, "c%u lost", conn->conn->id);
   world->lost += !conn->closing;
+  if (conn->job_count > 0 && conn->jobs[0].call && !conn->closing) {
+    conn->jobs[0].call->link_died = true;
+    conn->jobs[0].call->link_died_at = world->now;
+  }
   world->detail = conn;
   keel__failure failure = failure_of(world, KEEL_CONNECTION_LOST, sim_chance(world, 50) ? "57P01" : "");
   keel__conn_lost(conn->conn, &failure, world->now);
@@ -405,6 +499,7 @@ void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason) {
   }
   conn->closing = true;
   world->conn_count--;
+  if (conn->job_count > 0 && conn->jobs[0].inquiry) conn->jobs[0].inquiry->asking = false;
   end_session(world, conn);
   sim_at(world, world->now + sim_delay(world, USUAL_STEP), SIM_CLOSED, conn);
 }
@@ -445,6 +540,12 @@ void sim_server_event(sim_world *world, sim_event event) {
       break;
     case SIM_CLOSED:
       closed(world, conn);
+      break;
+    case SIM_CUT:
+      cut(world, conn);
+      break;
+    case SIM_TX_ENDS:
+      end_tx(world, event.tx, sim_chance(world, 50));
       break;
   }
 }

@@ -61,15 +61,25 @@ typedef struct sim_call {
   bool delivered;      /* rows of it cannot be taken back */
   bool uncertain;      /* it was to be tried again although it may have been done */
   bool deaf;           /* there was no memory to say that it is tried again */
-  sim_conn *tentative; /* done there in a transaction that is still open */
+  uint32_t tentative; /* done in this transaction, which is still open */
+  uint32_t tx;        /* of a COMMIT: what it is to commit, as far as we know of it; 0: nothing */
+  keel__fate fate;    /* of a COMMIT, when it was sent */
+  bool link_died;     /* under it */
+  bool asking;        /* the server is being asked what became of it */
+  bool unsayable;     /* the server has said that it does not know, or what it takes to ask is lost */
+  keel__time link_died_at, asked_at;
   uint32_t sends, durable;
   keel_code code;
   keel_outcome outcome;
 } sim_call;
 
-/* A statement, or a reset or check (`call` NULL), on its way through a session. */
+typedef enum sim_tx { SIM_TX_OPEN, SIM_TX_COMMITTED, SIM_TX_ABORTED } sim_tx;
+
+/* A statement, or (`call` NULL) a reset, a check or an inquiry, on its way through a session. */
 typedef struct sim_job {
   sim_call *call;
+  sim_call *inquiry; /* `call` NULL: it asks what became of this one */
+  keel__verdict verdict;
   keel__plan plan;
   bool running, interrupted, finished;
   bool failed, prepared, nested, clean;
@@ -101,7 +111,10 @@ struct sim_conn {
   sim_call *cancel_for;
   /* the server's side */
   bool server_gone, silent;
-  char transaction;                               /* 'I', 'T', 'E' */
+  char transaction;  /* 'I', 'T', 'E' */
+  uint32_t tx;       /* that has left a trace and is open; 0: none */
+  uint32_t known_tx; /* the same as of the last answer that we had */
+  keel__time inquired;
   uint8_t prepared[SIM_BACKENDS][SIM_STATEMENTS]; /* sim_prepared */
   uint32_t backend;
   keel__time last_answer; /* the server's latest */
@@ -120,6 +133,8 @@ typedef enum sim_event_kind {
   SIM_CANCEL_ARRIVES,
   SIM_CANCEL_REPORT,
   SIM_CLOSED,
+  SIM_CUT,
+  SIM_TX_ENDS, /* the server finds out that the link has gone, and what became of a COMMIT is settled there */
 } sim_event_kind;
 
 typedef struct sim_event {
@@ -127,6 +142,7 @@ typedef struct sim_event {
   uint64_t order;
   sim_event_kind kind;
   sim_conn *conn;
+  uint32_t tx; /* of SIM_TX_ENDS */
 } sim_event;
 
 typedef struct sim_hold {
@@ -134,14 +150,14 @@ typedef struct sim_hold {
   sim_conn *conn; /* NULL: it died */
 } sim_hold;
 
-#define SIM_MOST_EVENTS 1024u
+#define SIM_MOST_EVENTS 4096u
 #define SIM_MOST_HOLDS 256u
 
 /* How likely (in percent) things go wrong in this pool's life. */
 typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
-  unsigned cancel_lost, jump, check_hangs;
+  unsigned cancel_lost, jump, check_hangs, knows_ids;
   unsigned rush; /* more come at once than can be served */
   bool pooler, down;
 } sim_mood;
@@ -154,7 +170,7 @@ typedef struct sim_breaker {
   uint32_t failures;        /* in a row */
   uint32_t proofs;          /* probes that the server has answered, since HALF_OPEN */
   bool probe_failed;        /* since HALF_OPEN */
-  keel__time probe_opened;  /* the last: it may be one more than was needed */
+  keel__time extra_opened; /* the last that came though others were idle */
   uint64_t opened, rejected;
 } sim_breaker;
 
@@ -196,10 +212,13 @@ struct sim_world {
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
   uint64_t event_order;
+  sim_tx txs[SIM_MOST_CALLS + 1]; /* from 1 */
+  uint32_t tx_count;
   const void *detail;   /* what the failure being reported carries */
   keel__counters model; /* what the pool's counters ought to be */
   uint64_t pools, settled, retried, cancels, lost, grants, shed, breakers; /* since the run began */
   uint64_t checks, verdicts;
+  uint64_t doubts, resolved;
 };
 
 /* Prints seed, step and what is wrong, and ends the process. */
@@ -224,6 +243,8 @@ void sim_server_reset(void *io, keel__conn *keel);
 void sim_server_cancel(void *io, keel__conn *keel);
 void sim_server_close(void *io, keel__conn *keel, keel__close_reason reason);
 void sim_server_check(void *io, keel__conn *keel);
+bool sim_server_remember(void *io, keel__conn *keel, keel__request *request);
+void sim_server_inquire(void *io, keel__conn *keel, const keel__request *request);
 void sim_server_event(sim_world *world, sim_event event);
 void sim_server_cut(sim_world *world); /* a link dies */
 void sim_note_time(sim_world *world, const sim_call *call);
@@ -272,6 +293,7 @@ void sim_check_turn(sim_world *world, const sim_call *call);
 /* How fast the queue moves, as far as anybody can see from outside: just before it gives one away. */
 void sim_note_taken(sim_world *world, const sim_call *call);
 void sim_check_moved(sim_world *world, const sim_conn *conn);
+void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);
 /* Before what it says is noted down. */

@@ -29,6 +29,8 @@ static const keel__ops ops = {
     .check = sim_server_check,
     .healthy = sim_caller_healthy,
     .retry = sim_caller_retry,
+    .remember = sim_server_remember,
+    .inquire = sim_server_inquire,
 };
 
 void sim_fail(const sim_world *world, const char *invariant, ...) {
@@ -107,7 +109,7 @@ static void memory_release(void *block) {
 
 void sim_at(sim_world *world, keel__time at, sim_event_kind kind, sim_conn *conn) {
   if (world->event_count == SIM_MOST_EVENTS) sim_fail(world, "the simulator has too many events");
-  world->events[world->event_count++] = (sim_event){at, world->event_order++, kind, conn};
+  world->events[world->event_count++] = (sim_event){at, world->event_order++, kind, conn, 0};
 }
 
 void sim_forget_events(sim_world *world, const sim_conn *conn, unsigned kinds) {
@@ -147,6 +149,8 @@ static void choose_config(sim_world *world) {
       .drain_timeout = KEEL__NEVER,
       .health_interval = time_or_never(world, 66, 200 * MS),
       .alive_bypass = time_or_never(world, 66, 20 * MS),
+      .resolve_timeout = time_or_never(world, 30, 300 * MS),
+      .resolve_commits = sim_chance(world, 85),
       .lifetime_jitter = sim_chance(world, 50) ? keel__rng_real(&world->rng) : 0.05,
       .prepare = (keel_prepare)sim_below(world, 3),
       .hold_new = sim_chance(world, 20),
@@ -190,6 +194,7 @@ static void choose_mood(sim_world *world) {
       .jump = rarely(world, 20, 3),
       .rush = rarely(world, 20, 10),
       .check_hangs = rarely(world, 50, 40),
+      .knows_ids = sim_chance(world, 80) ? 95 : 0,
       .pooler = sim_chance(world, 15),
       .down = sim_chance(world, 5),
   };
@@ -213,7 +218,7 @@ static void begin_life(sim_world *world) {
   world->drain_end = KEEL__NEVER;
   world->failed_attempt = world->failed_at = 0;
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
-  world->hold_count = world->gone_lease_count = world->event_count = 0;
+  world->hold_count = world->gone_lease_count = world->event_count = world->tx_count = 0;
   memset(&world->model, 0, sizeof world->model);
   sim_breaker_begin(world);
   memset(world->answered_texts, 0, sizeof world->answered_texts);

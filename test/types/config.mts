@@ -35,6 +35,7 @@ const all: PoolConfig = {
   ssl: { ca: 'pem', cert: Buffer.from('pem'), key: '/path', rejectUnauthorized: true, servername: 'db' },
   leakDetectionThreshold: 0,
   drainTimeout: 10000,
+  resolveCommits: true,
   prepare: 'auto',
   password: async (params) => {
     expectTypeOf(params.user).toEqualTypeOf<string | undefined>();

@@ -51,6 +51,7 @@ void pool.query({
   name: 'update-t',
   route: 'primary',
   idempotent: true,
+  exactlyOnce: true,
   timeout: 500,
   signal: new AbortController().signal,
   prepare: 'auto',

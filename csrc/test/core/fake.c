@@ -134,9 +134,18 @@ static bool op_retry(void *io, keel__request *request, keel__time delay, const k
   return true;
 }
 
+static bool op_remember(void *io, keel__conn *conn, keel__request *request) {
+  note(io, "remember c%u r%u", conn->id, (unsigned)request->tag);
+  return !((fake *)io)->forgets;
+}
+
+static void op_inquire(void *io, keel__conn *conn, const keel__request *request) {
+  note(io, "inquire c%u r%u", conn->id, (unsigned)request->tag);
+}
+
 static const keel__ops ops = {op_open,   op_send, op_reset,       op_cancel, op_close, op_settle, op_forget,
                               op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker,
-                              .check = op_check, .healthy = op_healthy, .retry = op_retry};
+                              .check = op_check, .healthy = op_healthy, .retry = op_retry, .remember = op_remember, .inquire = op_inquire};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){
@@ -152,6 +161,8 @@ keel__pool_config fake_config(void) {
       .drain_timeout = KEEL__NEVER,
       .health_interval = KEEL__NEVER,
       .alive_bypass = KEEL__NEVER,
+      .resolve_timeout = 30000 * MS,
+      .resolve_commits = true,
   };
 }
 

@@ -30,6 +30,7 @@ typedef struct fake {
   keel__failure refusal; /* the last that any request was settled with */
   keel__time pauses[MOST]; /* before the latest retry, by tag */
   bool mute;               /* nobody can be told that he is tried again */
+  bool forgets; /* there is no memory for what a COMMIT in doubt needs */
 } fake;
 
 /* max 2, nothing else limited, one statement at a time. */
@@ -40,7 +41,8 @@ void fake_free(fake *fake);
 
 /* What was asked for since the last time, one word group each, joined by ", ":
  *   open c1 | send c1 r1 | reset c1 | cancel c1 | close c1 LOST | opened c1 | gone c1 LOST | ok r1 | CODE r1 outcome |
- *   lend c1 r1 | breaker FROM TO (reason) | pool closed | check c1 | well | well 2 ms | unwell CODE | retry r1 */
+ *   lend c1 r1 | breaker FROM TO (reason) | pool closed | check c1 | well | well 2 ms | unwell CODE | retry r1 |
+ *   remember c1 r1 | inquire c1 r1 */
 #define expect(fake, text) fake_expect(fake, text, __FILE__, __LINE__)
 void fake_expect(fake *fake, const char *text, const char *file, int line);
 void fake_ignore(fake *fake); /* what was asked for until now does not matter */

@@ -1,0 +1,191 @@
+#include "xid.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/alloc.h"
+#include "wire.h"
+
+/* Statistics are what a crash costs a server without fail, and since PostgreSQL 15 they are to be had without a wait. */
+#define OLDEST_SERVER 150000
+
+#define TEXT "::pg_catalog.text"
+#define ID "pg_catalog.pg_current_xact_id_if_assigned()"
+/* A standby writes no history of its own. */
+#define HISTORY                                                                            \
+  "CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.concat("             \
+  "(SELECT system_identifier FROM pg_catalog.pg_control_system()), ':', "                  \
+  "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)) " \
+  "END"
+/* As numerics: how these look depends on no setting. */
+#define STARTED "EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())" TEXT
+#define FRESH "EXTRACT(epoch FROM pg_catalog.pg_stat_get_bgwriter_stat_reset_time())" TEXT
+#define ALL ID ", " HISTORY ", " STARTED ", " FRESH
+
+const char *const keel__xid_columns = ALL;
+
+static const char ask_id[] = "SELECT " ID;
+static const char ask_all[] = "SELECT " ALL;
+
+/*
+ * $1 the id, $2 the history, $3 and $4 the rest of the server's life. Where it has kept its figures there was no crash in
+ * between, and its word is good.
+ *
+ * After one, an id that had not reached the disk may have been given out a second time: then a commit that the server knows of
+ * may be another's. The checkpoint that ends a crash's recovery (it begins where it ends) says which ids were given out before;
+ * as long as it is the latest one that decides. That a transaction has not committed is true of either.
+ *
+ * An id that the server has not given out at all (22023) has been lost in a crash.
+ */
+#define STATUS "pg_catalog.pg_xact_status($1::pg_catalog.xid8)"
+static const char ask_fate[] =
+    "SELECT CASE"
+    " WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'"
+    " WHEN (" HISTORY ") IS DISTINCT FROM $2" TEXT
+    " THEN NULL"
+    " WHEN " FRESH " = $4 THEN " STATUS
+    " ELSE (SELECT CASE"
+    " WHEN recovered AND $1::pg_catalog.xid8 < next_id THEN " STATUS " WHEN recovered AND " STARTED
+    " <> $3 THEN 'aborted'"
+    " WHEN " STATUS " <> 'committed' THEN " STATUS
+    " END FROM (SELECT redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal' AS "
+    "recovered,"
+    " (pg_catalog.split_part(next_xid, ':', 1)::pg_catalog.numeric * 4294967296"
+    " + pg_catalog.split_part(next_xid, ':', 2)::pg_catalog.numeric)" TEXT
+    "::pg_catalog.xid8 AS next_id"
+    " FROM pg_catalog.pg_control_checkpoint()) AS checkpoint)"
+    " END";
+
+/* ---------------------------------------------------------------- at the opening */
+
+bool keel__xid_wanted(const keel__wire *wire) {
+  const keel__target *target = wire->target;
+  const keel__pool_config *config = &wire->conn->pool->config;
+  if (!config->resolve_commits || config->single || target->cannot_resolve) return false;
+  return PQserverVersion(wire->pg) >= OLDEST_SERVER &&
+         keel__params_get(&target->params, "replication") == NULL;
+}
+
+static bool take(const PGresult *row, int column, char *to, size_t size) {
+  const char *value = PQgetvalue(row, 0, column);
+  size_t length = strlen(value);
+  if (PQgetisnull(row, 0, column) || length >= size) return false;
+  memcpy(to, value, length + 1);
+  return true;
+}
+
+static bool take_life(const PGresult *row, int first, keel__server_life *life) {
+  return take(row, first, life->history, sizeof life->history) &&
+         take(row, first + 1, life->started, sizeof life->started) &&
+         take(row, first + 2, life->fresh, sizeof life->fresh);
+}
+
+void keel__xid_opened(keel__wire *wire, const PGresult *row, int first) {
+  wire->xid.able = take_life(row, first + 1, &wire->xid.life);
+}
+
+/* ---------------------------------------------------------------- in a transaction */
+
+/* Until the question has been answered the COMMIT behind it has not left us. */
+static bool before_commit(keel__wire *wire) {
+  static const keel__fate fates[] = {
+      [KEEL__XID_NONE] = KEEL__FATE_NOTHING,
+      [KEEL__XID_MAYBE] = KEEL__FATE_NOTHING,
+      [KEEL__XID_EMPTY] = KEEL__FATE_UNKNOWN,
+      [KEEL__XID_KNOWN] = KEEL__FATE_ASK,
+  };
+  wire->conn->fate = fates[wire->xid.state];
+  return wire->xid.state == KEEL__XID_MAYBE && wire->conn->status == 'T';
+}
+
+/* What is no plain statement may drop what is prepared, and what goes by the simple protocol can carry nothing. */
+static bool can_carry(const keel__wire *wire, const keel__query *query) {
+  bool inside = wire->conn->status == 'T' || query->core.begins;
+  return inside && !query->item.plain && !query->has_nul && query->statement->shares;
+}
+
+bool keel__xid_watch(keel__wire *wire, keel__query *query) {
+  keel__xid *xid = &wire->xid;
+  if (wire->conn->status == 'I') xid->state = KEEL__XID_NONE;
+  if (query->core.commits) return before_commit(wire);
+  if (!query->statement->writes || xid->state == KEEL__XID_KNOWN) return false;
+  xid->state = KEEL__XID_MAYBE;
+  query->item.asks = can_carry(wire, query);
+  return false;
+}
+
+bool keel__xid_send(keel__wire *wire, bool *parses) {
+  char name[64];
+  const keel__xid *xid = &wire->xid;
+  *parses = false;
+  /* Behind a pooler the session may be another each time, and so may the server. */
+  if (xid->moves) return PQsendQueryParams(wire->pg, ask_all, 0, NULL, NULL, NULL, NULL, 0) == 1;
+  snprintf(name, sizeof name, "keel_%016" PRIx64 "_xid", wire->target->prefix);
+  *parses = !xid->prepared;
+  if (*parses && PQsendPrepare(wire->pg, name, ask_id, 0, NULL) != 1) return false;
+  return PQsendQueryPrepared(wire->pg, name, 0, NULL, NULL, NULL, 0) == 1;
+}
+
+void keel__xid_prepared(keel__wire *wire, const PGresult *result) {
+  if (PQresultStatus(result) == PGRES_COMMAND_OK) wire->xid.prepared = true;
+}
+
+/* Behind a statement that has failed it was passed over. */
+void keel__xid_answered(keel__wire *wire, const PGresult *result) {
+  keel__xid *xid = &wire->xid;
+  const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  if (sqlstate != NULL && strcmp(sqlstate, "26000") == 0) xid->prepared = false;
+  if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) return;
+  if (PQgetisnull(result, 0, 0)) {
+    xid->state = KEEL__XID_EMPTY;
+  } else if (take(result, 0, xid->id, sizeof xid->id) && (!xid->moves || take_life(result, 1, &xid->life))) {
+    xid->state = KEEL__XID_KNOWN;
+  }
+}
+
+void keel__xid_ended(keel__wire *wire) {
+  wire->xid.state = KEEL__XID_MAYBE;
+}
+
+void keel__xid_settled(keel__wire *wire) {
+  bool known = wire->xid.state == KEEL__XID_KNOWN;
+  wire->conn->fate = known ? KEEL__FATE_ASK : KEEL__FATE_UNKNOWN;
+}
+
+/* ---------------------------------------------------------------- afterwards */
+
+keel__xid_memory *keel__xid_remember(const keel__wire *wire) {
+  keel__xid_memory *memory = keel__alloc(sizeof *memory);
+  if (memory == NULL) return NULL;
+  memcpy(memory->id, wire->xid.id, sizeof memory->id);
+  memory->life = wire->xid.life;
+  return memory;
+}
+
+bool keel__xid_inquire(keel__wire *wire, const keel__xid_memory *memory) {
+  const char *values[] = {memory->id, memory->life.history, memory->life.started, memory->life.fresh};
+  return PQsendQueryParams(wire->pg, ask_fate, 4, NULL, values, NULL, NULL, 0) == 1;
+}
+
+keel__verdict keel__xid_verdict(const PGresult *result) {
+  static const struct {
+    const char *word;
+    keel__verdict verdict;
+  } words[] = {
+      {"committed", KEEL__VERDICT_COMMITTED},
+      {"aborted", KEEL__VERDICT_ROLLED_BACK},
+      {"in progress", KEEL__VERDICT_LATER},
+      {"standby", KEEL__VERDICT_LATER},
+  };
+  if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool lost = sqlstate != NULL && strcmp(sqlstate, "22023") == 0;
+    return lost ? KEEL__VERDICT_ROLLED_BACK : KEEL__VERDICT_UNKNOWN;
+  }
+  if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0)) return KEEL__VERDICT_UNKNOWN;
+  const char *word = PQgetvalue(result, 0, 0);
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strcmp(word, words[i].word) == 0) return words[i].verdict;
+  return KEEL__VERDICT_UNKNOWN;
+}

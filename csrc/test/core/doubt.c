@@ -1,0 +1,309 @@
+/* What is told of a COMMIT whose link has died. */
+#include "fake.h"
+
+#include <stdlib.h>
+
+/* c1 is lent to somebody who has a transaction open there whose COMMIT, r2, is in flight. */
+static fake *with_commit_of(keel__pool_config config, uint32_t conns, keel__fate fate, keel__time timeout) {
+  fake *fake = fake_warm(config, conns);
+  uint64_t lease = fake_lease(fake);
+  keel__request *request = calloc(1, sizeof *request);
+  assert_non_null(request);
+  request->kind = KEEL_QUERY;
+  request->tag = ++fake->tags;
+  request->lease = lease;
+  request->commits = true;
+  fake->conns[1]->status = 'T';
+  fake->conns[1]->fate = fate;
+  keel__pool_submit(&fake->pool, request, timeout, fake->now);
+  expect(fake, "send c1 r2");
+  return fake;
+}
+
+static fake *with_commit(uint32_t conns, keel__fate fate) {
+  return with_commit_of(fake_config(), conns, fate, KEEL__NEVER);
+}
+
+static void inquired(fake *fake, uint32_t conn, keel__verdict verdict) {
+  keel__conn_inquired(fake->conns[conn], verdict, fake->now);
+}
+
+static void the_server_is_asked_and_its_answer_counts(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  expect(fake, "remember c1 r2, gone c1 LOST, close c1 LOST, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "ok r2");
+  assert_int_equal(fake->pool.counters.succeeded, 1);
+  assert_int_equal(keel__pool_count(&fake->pool, KEEL__CONN_IDLE), 1);
+  fake_free(fake);
+}
+
+static void what_was_rolled_back_is_told_so(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_ROLLED_BACK);
+  expect(fake, "CONNECTION_LOST r2 rolled-back");
+  fake_free(fake);
+}
+
+static void what_the_server_cannot_say_is_unknown(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_UNKNOWN);
+  expect(fake, "CONNECTION_LOST r2 unknown");
+  fake_free(fake);
+}
+
+static void one_that_is_still_in_progress_is_asked_for_again(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  expect(fake, "");
+  fake_wait(fake, 9 * MS);
+  expect(fake, "");
+  fake_wait(fake, 1 * MS);
+  expect(fake, "inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  fake_wait(fake, 19 * MS);
+  expect(fake, "");
+  fake_wait(fake, 1 * MS);
+  expect(fake, "inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "ok r2");
+  fake_free(fake);
+}
+
+static void the_pauses_grow_up_to_a_second(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  for (int i = 0; i < 12; i++) {
+    inquired(fake, 2, KEEL__VERDICT_LATER);
+    fake_wait(fake, 1000 * MS);
+  }
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  fake_wait(fake, 999 * MS);
+  expect(fake, "");
+  fake_wait(fake, 1 * MS);
+  expect(fake, "inquire c2 r2");
+  fake_free(fake);
+}
+
+static void nothing_to_commit_left_no_trace(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_NOTHING);
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 rolled-back, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
+static void a_failed_transaction_commits_nothing(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake->conns[1]->status = 'E';
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 rolled-back, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
+static void without_an_id_nobody_is_asked(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_UNKNOWN);
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 unknown, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
+static void turned_off_nobody_is_asked(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.resolve_commits = false;
+  fake *fake = with_commit_of(config, 2, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 unknown, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
+static void without_memory_it_is_unknown(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake->forgets = true;
+  fake_lost(fake, 1);
+  expect(fake, "remember c1 r2, CONNECTION_LOST r2 unknown, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
+static void a_connection_is_opened_to_ask(void **state) {
+  (void)state;
+  fake *fake = with_commit(1, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  expect(fake, "remember c1 r2, gone c1 LOST, close c1 LOST, open c2");
+  fake_opened(fake, 2);
+  expect(fake, "opened c2, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "ok r2");
+  fake_free(fake);
+}
+
+/* The server is down: it is tried again until the time is over, and each attempt after a pause. */
+static void a_failed_attempt_is_no_answer(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.resolve_timeout = 100 * MS;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_ignore(fake);
+  fake_open_fails(fake, 2);
+  expect(fake, "close c2 OPEN_FAILED");
+  fake_wait(fake, 10 * MS);
+  expect(fake, "open c3");
+  fake_open_fails(fake, 3);
+  fake_ignore(fake);
+  fake_wait(fake, 89 * MS);
+  expect(fake, "open c4");
+  fake_wait(fake, 1 * MS);
+  expect(fake, "CONNECTION_LOST r2 unknown");
+  fake_free(fake);
+}
+
+static void its_own_deadline_bounds_it(void **state) {
+  (void)state;
+  fake *fake = with_commit_of(fake_config(), 2, KEEL__FATE_ASK, 50 * MS);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  fake_wait(fake, 49 * MS);
+  expect(fake, "");
+  fake_wait(fake, 1 * MS);
+  expect(fake, "CONNECTION_LOST r2 unknown");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "");
+  assert_int_equal(keel__pool_count(&fake->pool, KEEL__CONN_IDLE), 1);
+  fake_free(fake);
+}
+
+static void it_comes_before_those_who_wait(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.max = 1;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_query(fake);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  fake_opened(fake, 2);
+  expect(fake, "opened c2, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "ok r2, send c2 r3");
+  fake_free(fake);
+}
+
+static void a_link_that_dies_meanwhile_is_no_answer(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  fake_lost(fake, 2);
+  expect(fake, "gone c2 LOST, close c2 LOST");
+  fake_wait(fake, 10 * MS);
+  expect(fake, "open c3");
+  fake_opened(fake, 3);
+  expect(fake, "opened c3, inquire c3 r2");
+  fake_free(fake);
+}
+
+static void a_server_that_says_nothing_costs_the_connection(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.cancel_timeout = 20 * MS;
+  fake *fake = with_commit_of(config, 2, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_ignore(fake);
+  fake_wait(fake, 20 * MS);
+  expect(fake, "gone c2 INQUIRY_SILENT, close c2 INQUIRY_SILENT, open c3");
+  fake_free(fake);
+}
+
+static void an_abort_ends_the_waiting(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  keel__request *request = KEEL__OF(keel__request, registry, keel__list_last(&fake->pool.requests));
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  keel__pool_abort(&fake->pool, request, fake->now);
+  expect(fake, "ABORTED r2 unknown");
+  inquired(fake, 2, KEEL__VERDICT_ROLLED_BACK);
+  expect(fake, "");
+  fake_free(fake);
+}
+
+static void a_drain_waits_for_it(void **state) {
+  (void)state;
+  fake *fake = with_commit(1, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_ignore(fake);
+  keel__pool_close(&fake->pool, 1000 * MS, false, fake->now);
+  expect(fake, "");
+  fake_opened(fake, 2);
+  expect(fake, "opened c2, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_COMMITTED);
+  expect(fake, "ok r2, gone c2 SHUTDOWN, close c2 SHUTDOWN");
+  fake_free(fake);
+}
+
+static void the_end_of_a_drain_ends_the_waiting(void **state) {
+  (void)state;
+  fake *fake = with_commit(1, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  fake_ignore(fake);
+  keel__pool_close(&fake->pool, 10 * MS, false, fake->now);
+  fake_wait(fake, 10 * MS);
+  expect(fake, "CONNECTION_LOST r2 unknown, close c2 SHUTDOWN");
+  fake_free(fake);
+}
+
+static void an_engine_that_stops_leaves_nothing_behind(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  fake_lost(fake, 1);
+  assert_int_equal(fake->kept, 1);
+  keel__pool_destroy(&fake->pool);
+  assert_int_equal(fake->kept, 0);
+  free(fake);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_server_is_asked_and_its_answer_counts),
+      cmocka_unit_test(what_was_rolled_back_is_told_so),
+      cmocka_unit_test(what_the_server_cannot_say_is_unknown),
+      cmocka_unit_test(one_that_is_still_in_progress_is_asked_for_again),
+      cmocka_unit_test(the_pauses_grow_up_to_a_second),
+      cmocka_unit_test(nothing_to_commit_left_no_trace),
+      cmocka_unit_test(a_failed_transaction_commits_nothing),
+      cmocka_unit_test(without_an_id_nobody_is_asked),
+      cmocka_unit_test(turned_off_nobody_is_asked),
+      cmocka_unit_test(without_memory_it_is_unknown),
+      cmocka_unit_test(a_connection_is_opened_to_ask),
+      cmocka_unit_test(a_failed_attempt_is_no_answer),
+      cmocka_unit_test(its_own_deadline_bounds_it),
+      cmocka_unit_test(it_comes_before_those_who_wait),
+      cmocka_unit_test(a_link_that_dies_meanwhile_is_no_answer),
+      cmocka_unit_test(a_server_that_says_nothing_costs_the_connection),
+      cmocka_unit_test(an_abort_ends_the_waiting),
+      cmocka_unit_test(a_drain_waits_for_it),
+      cmocka_unit_test(the_end_of_a_drain_ends_the_waiting),
+      cmocka_unit_test(an_engine_that_stops_leaves_nothing_behind),
+  };
+  return cmocka_run_group_tests_name("doubt", tests, NULL, NULL);
+}

@@ -1,0 +1,385 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { sql } = require('drizzle-orm');
+const { Pool } = require('../../lib');
+const { drizzle } = require('../../lib/drizzle');
+const { startCluster } = require('../support/cluster');
+const { startCommitCutter } = require('../support/commit-cutter');
+const { until } = require('../support/poll');
+
+const LATER_MS = 300;
+
+describe('COMMIT in doubt', function () {
+  this.timeout(60_000);
+  let cluster;
+  let cutter;
+  let lastId = 0;
+  const pools = [];
+
+  before(async () => {
+    // What a transaction writes reaches the disk with its COMMIT and not before.
+    cluster = await startCluster({ config: { wal_writer_delay: '10s', log_checkpoints: 'on' } });
+    cutter = await startCommitCutter({ host: cluster.host, port: cluster.port });
+    await cluster.psql('create table ledger (id int primary key); create table noted (what text)');
+  });
+
+  afterEach(async () => {
+    await Promise.all(pools.splice(0).map((pool) => pool.end({ force: true })));
+    cutter.armed = undefined;
+    cutter.refusing = false;
+    if (cluster.pid() === undefined) await cluster.start();
+  });
+
+  after(async () => {
+    await cutter?.close();
+    await cluster?.stop({ mode: 'immediate' });
+  });
+
+  const open = (options) => {
+    const pool = new Pool({ ...cluster.config(), port: cutter.port, max: 3, retryDelay: 20, ...options });
+    pools.push(pool);
+    return pool;
+  };
+  const isThere = async (id) => (await cluster.psql(`select count(*) from ledger where id = ${id}`)) === '1';
+
+  async function withClient(pool, run) {
+    const client = await pool.connect();
+    client.on('error', () => {});
+    try {
+      return await run(client);
+    } finally {
+      client.release();
+    }
+  }
+
+  /* Who commits: each writes `id` in a transaction and resolves when it is committed. */
+  const WAYS = {
+    'a client, with values': (pool, id) =>
+      withClient(pool, async (client) => {
+        await client.query('begin');
+        await client.query('insert into ledger values ($1)', [id]);
+        const { command } = await client.query('commit');
+        assert.equal(command, 'COMMIT');
+      }),
+    'a client, by the simple protocol': (pool, id) =>
+      withClient(pool, async (client) => {
+        await client.query('begin');
+        await client.query(`insert into ledger values (${id})`);
+        await client.query('END');
+      }),
+    'db.transaction': async (pool, id) => {
+      const db = drizzle({ client: pool });
+      const answer = await db.transaction(async (tx) => {
+        await tx.execute(sql`insert into ledger values (${id})`);
+        return 'what the callback gave';
+      });
+      assert.equal(answer, 'what the callback gave');
+    },
+    exactlyOnce: async (pool, id) => {
+      const text = 'insert into ledger values ($1) returning id';
+      const { rows, rowCount } = await pool.query({ text, values: [id], exactlyOnce: true });
+      assert.deepEqual([rows, rowCount], [[{ id }], 1]);
+    },
+  };
+
+  const stop = () => cluster.stop({ mode: 'immediate', remove: false });
+  const wait = (ms) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, ms);
+    });
+
+  // The postmaster lives on and starts anew beneath itself.
+  async function crash() {
+    const log = cluster.log().length;
+    const pid = Number(
+      await cluster.psql('select pid from pg_stat_activity where backend_type = $$walwriter$$'),
+    );
+    process.kill(pid, 'SIGKILL');
+    await until(() => cluster.log().slice(log).includes('ready to accept connections'), {
+      timeout: 20_000,
+      what: 'the recovery',
+    });
+  }
+
+  /* What happens to the server before we notice that the link is gone, and after. */
+  const SERVERS = {
+    'at once': {},
+    'after an immediate restart': { first: stop, then: () => cluster.start() },
+    'after a crash': { first: crash },
+    'after a second': { first: stop, then: () => wait(1000).then(() => cluster.start()) },
+  };
+
+  const reasonOf = (error) => (error.outcome === undefined ? error.cause : error);
+  const isLost = (outcome) => (error) => {
+    const reason = reasonOf(error);
+    assert.equal(reason.outcome, outcome, reason.stack);
+    if (reason.severity === undefined) assert.equal(reason.code, 'KEEL_CONNECTION_LOST');
+    return true;
+  };
+
+  for (const [way, commit] of Object.entries(WAYS)) {
+    for (const [when, { first, then }] of Object.entries(SERVERS)) {
+      it(`${way}: the answer is lost, the server is there ${when}: it is committed`, async () => {
+        const id = ++lastId;
+        const pool = open();
+        const cut = cutter.cut('after', first);
+        const committed = commit(pool, id);
+        committed.catch(() => {});
+        await cut;
+        await then?.();
+        await committed;
+        assert.equal(await isThere(id), true);
+        await until(() => pool.totalCount <= 3 && pool.waitingCount === 0);
+      });
+
+      const repeats = way === 'exactlyOnce';
+      it(`${way}: the COMMIT is lost, the server is there ${when}: it is ${repeats ? 'repeated' : 'rolled back'}`, async () => {
+        const id = ++lastId;
+        const cut = cutter.cut('before', first);
+        const committed = commit(open(), id);
+        committed.catch(() => {});
+        await cut;
+        await then?.();
+        if (repeats) await committed;
+        else await assert.rejects(committed, isLost('rolled-back'));
+        assert.equal(await isThere(id), repeats);
+      });
+    }
+
+    for (const mode of ['after', 'before']) {
+      it(`${way}: cut ${mode} the COMMIT, and the server does not come back: nobody knows`, async () => {
+        const id = ++lastId;
+        const begun = performance.now();
+        const cut = cutter.cut(mode, stop);
+        const committed = commit(open({ query_timeout: 1000 }), id);
+        committed.catch(() => {});
+        await cut;
+        await assert.rejects(committed, isLost('unknown'));
+        assert.ok(performance.now() - begun < 5000);
+        await cluster.start();
+        assert.equal(await isThere(id), mode === 'after');
+      });
+    }
+
+    it(`${way}: the COMMIT arrives late: it is committed`, async () => {
+      const id = ++lastId;
+      const cut = cutter.cut('withheld');
+      const committed = commit(open(), id);
+      const { deliver, hangUp } = await cut;
+      await wait(LATER_MS);
+      assert.equal(await isThere(id), false);
+      deliver();
+      await committed;
+      assert.equal(await isThere(id), true);
+      hangUp();
+    });
+
+    it(`${way}: the COMMIT never arrives and the server does not notice: nobody knows, within the time`, async () => {
+      const id = ++lastId;
+      const cut = cutter.cut('withheld');
+      const committed = commit(open({ query_timeout: 700 }), id);
+      committed.catch(() => {});
+      const { hangUp } = await cut;
+      await assert.rejects(committed, isLost('unknown'));
+      hangUp();
+      assert.equal(await isThere(id), false);
+    });
+  }
+
+  it('an id that was given out a second time after a crash is not taken for ours', async () => {
+    const id = ++lastId;
+    const ids = [];
+    const cut = cutter.cut('before', async () => {
+      cutter.refusing = true;
+      ids.push(await cluster.psql('select max(backend_xid::text::bigint) from pg_stat_activity'));
+      await stop();
+    });
+    const committed = WAYS['a client, with values'](open(), id);
+    committed.catch(() => {});
+    await cut;
+    await cluster.start();
+    for (let i = 0; i < 5; i++)
+      ids.push(
+        await cluster.psql(`insert into noted values ('another') returning pg_current_xact_id()::text`),
+      );
+    assert.ok(ids.slice(1).includes(ids[0]), `the test proves nothing: ${ids}`);
+    cutter.refusing = false;
+    await assert.rejects(committed, isLost('rolled-back'));
+    assert.equal(await isThere(id), false);
+  });
+
+  it('a transaction that has only read left no trace, and nobody is asked', async () => {
+    const cut = cutter.cut('after', stop);
+    const committed = withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('select count(*) from ledger where id = $1', [1]);
+      await client.query('commit');
+    });
+    committed.catch(() => {});
+    await cut;
+    await assert.rejects(committed, isLost('rolled-back'));
+  });
+
+  it('a transaction that has failed is rolled back, whatever becomes of its COMMIT', async () => {
+    const cut = cutter.cut('after');
+    const committed = withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('insert into ledger values ($1)', [++lastId]);
+      await client.query('select 1 / $1::int', [0]).catch(() => {});
+      await client.query('commit');
+    });
+    committed.catch(() => {});
+    await cut;
+    await assert.rejects(committed, isLost('rolled-back'));
+    assert.equal(await isThere(lastId), false);
+  });
+
+  it('what a savepoint took back counts as well: its transaction may have an id', async () => {
+    const cut = cutter.cut('after');
+    const id = ++lastId;
+    await withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('savepoint a');
+      await client.query('insert into ledger values ($1)', [id]);
+      await client.query('insert into ledger values ($1)', [id]).catch(() => {});
+      await client.query('rollback to savepoint a');
+      await client.query('commit');
+    });
+    await cut;
+    assert.equal(await isThere(id), false);
+  });
+
+  it('a NOTIFY alone takes its id at the COMMIT: nobody knows', async () => {
+    const cut = cutter.cut('after');
+    const committed = withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('select pg_notify($1, $2)', ['somewhere', 'something']);
+      await client.query('commit');
+    });
+    committed.catch(() => {});
+    await cut;
+    await assert.rejects(committed, isLost('unknown'));
+  });
+
+  it('resolveCommits: false asks for nothing', async () => {
+    const id = ++lastId;
+    const cut = cutter.cut('after');
+    const committed = WAYS['a client, with values'](open({ resolveCommits: false }), id);
+    committed.catch(() => {});
+    await cut;
+    await assert.rejects(committed, isLost('unknown'));
+    assert.equal(await isThere(id), true);
+  });
+
+  it('what was prepared for asking may be dropped', async () => {
+    await withClient(open(), async (client) => {
+      for (const drop of ['select 1', 'deallocate all', 'discard all']) {
+        await client.query(drop);
+        await client.query('begin');
+        await client.query('insert into ledger values ($1)', [++lastId]);
+        await client.query('commit');
+        assert.equal(await isThere(lastId), true);
+      }
+    });
+  });
+
+  it('end() waits for the answer', async () => {
+    const id = ++lastId;
+    const pool = open();
+    const cut = cutter.cut('after', stop);
+    const committed = WAYS['a client, with values'](pool, id);
+    committed.catch(() => {});
+    await cut;
+    const ended = pools.pop().end();
+    await wait(LATER_MS);
+    await cluster.start();
+    await committed;
+    await ended;
+    assert.equal(await isThere(id), true);
+  });
+
+  it('an abort ends the waiting', async () => {
+    const abort = new AbortController();
+    const cut = cutter.cut('after', stop);
+    const committed = withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('insert into ledger values ($1)', [++lastId]);
+      await client.query({ text: 'commit', signal: abort.signal });
+    });
+    committed.catch(() => {});
+    await cut;
+    await wait(LATER_MS);
+    abort.abort();
+    await assert.rejects(committed, { code: 'KEEL_ABORTED', outcome: 'unknown' });
+  });
+
+  it('a server that may not say is not asked, and refuses nobody for it', async () => {
+    await cluster.psql(`
+      create role outsider login;
+      grant all on ledger to outsider;
+      revoke execute on function pg_control_system() from public;`);
+    const id = ++lastId;
+    const pool = open({ user: 'outsider', statement_timeout: 5000 });
+    const { rows } = await pool.query('show statement_timeout');
+    assert.equal(rows[0].statement_timeout, '5s');
+    const cut = cutter.cut('after');
+    const committed = WAYS['a client, with values'](pool, id);
+    committed.catch(() => {});
+    await cut;
+    await assert.rejects(committed, isLost('unknown'));
+    assert.equal(await isThere(id), true);
+  });
+
+  describe('exactlyOnce', () => {
+    it("gives the statement's error, and the connection stays", async () => {
+      const pool = open();
+      await pool.query({ text: 'select 1', exactlyOnce: true });
+      const twice = { text: 'insert into ledger values ($1), ($1)', values: [-1], exactlyOnce: true };
+      await assert.rejects(pool.query(twice), { code: '23505', outcome: 'rolled-back', attempts: 1 });
+      assert.equal(pool.totalCount, 1);
+    });
+
+    it('gives up after maxRetries, and says how often it has tried', async () => {
+      const pool = open({ maxRetries: 2 });
+      let cuts = 0;
+      const cutAgain = () => {
+        cuts += 1;
+        if (cuts < 5) cutter.cut('before').then(cutAgain);
+      };
+      cutter.cut('before').then(cutAgain);
+      const asked = pool.query({
+        text: 'insert into ledger values ($1)',
+        values: [++lastId],
+        exactlyOnce: true,
+      });
+      await assert.rejects(asked, { outcome: 'rolled-back', attempts: 3 });
+      assert.equal(await isThere(lastId), false);
+    });
+
+    it('takes a callback, a signal and a timeout', async () => {
+      const pool = open();
+      const config = { text: 'insert into ledger values ($1)', exactlyOnce: true, timeout: 10_000 };
+      const { rowCount } = await new Promise((resolve, reject) => {
+        pool.query(config, [++lastId], (error, result) => (error ? reject(error) : resolve(result)));
+      });
+      assert.equal(rowCount, 1);
+      const late = { text: 'select pg_sleep(30)', exactlyOnce: true, timeout: 100 };
+      await assert.rejects(pool.query(late), { code: 'KEEL_QUERY_TIMEOUT' });
+      const given = { text: 'select 1', exactlyOnce: true, signal: AbortSignal.abort() };
+      await assert.rejects(pool.query(given), { code: 'KEEL_ABORTED' });
+    });
+
+    it("is the pool's, and a flag", async () => {
+      const pool = open();
+      await withClient(pool, (client) =>
+        assert.rejects(client.query({ text: 'select 1', exactlyOnce: true }), { code: 'KEEL_MISUSE' }),
+      );
+      await assert.rejects(pool.query({ text: 'select 1', exactlyOnce: 'yes' }), { code: 'KEEL_CONFIG' });
+    });
+
+    it('what cannot run in a transaction is refused by the server', async () => {
+      await assert.rejects(open().query({ text: 'vacuum', exactlyOnce: true }), { code: '25001' });
+    });
+  });
+});
