@@ -114,8 +114,7 @@ keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *wh
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,
                          keel__time now);
 void keel__probe_due(keel__pool *pool, keel__time now);
-/* Settles and ends a request, or all that wait: the breaker is open. */
-void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now);
+/* Settles and ends all that wait: the breaker is open. */
 void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now);
 void keel__breaker_end(keel__pool *pool); /* with the pool */
 

@@ -137,7 +137,7 @@ static int64_t milliseconds_until(const keel__timer *timer, keel__time now) {
   return timer->due > now ? (int64_t)((timer->due - now + 999) / 1000) : 1;
 }
 
-void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now) {
+static void refuse(keel__pool *pool, keel__request *request, keel__time now) {
   const keel__timer *next = pool->probe ? &pool->probe->timer : &pool->breaker_timer;
   keel__failure why = keel__failure_of(KEEL_BREAKER_OPEN, KEEL_NOT_SENT);
   why.cause = pool->breaker_cause.code;
@@ -149,7 +149,7 @@ void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time n
 
 void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now) {
   for (keel__request *request; (request = keel__request_of(keel__list_first(&pool->queue))) != NULL;)
-    keel__breaker_refuse(pool, request, now);
+    refuse(pool, request, now);
 }
 
 /* ---- by hand */
