@@ -85,6 +85,15 @@ describe('the circuit breaker', () => {
       assert.equal(pool.changes[2].reason, 'the probe failed');
     });
 
+    it('probes while JavaScript is blocked', async () => {
+      const pool = await dead({ failureThreshold: 1, resetTimeout: 50 });
+      await fail(pool, 1);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+      // What the engine has done meanwhile; nothing of it needed this thread.
+      const { failed } = pool.metrics().nodes[0].connections;
+      assert.ok(failed > 5, `${failed} attempts`);
+    });
+
     it('counts attempts made side by side up to the threshold, and refuses the rest of a burst', async () => {
       const pool = await dead({ failureThreshold: 5 }, { max: 10 });
       const codes = await codesOf(Array.from({ length: 20 }, () => pool.query('select 1')));
