@@ -67,8 +67,8 @@ enum keel__block_offsets {
 /* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE: word 8 keel_code (KEEL_OK: closed by us, or a notice), word 9
  * keel_outcome, word 10 attempts, word 11 transaction status, word 12 number of fields, word 13 bytes of all texts,
  * word 14 keel_code of the failure that opened the breaker, whose fields these are then, word 15 ms until the next probe (both
- * 0 but with KEEL_BREAKER_OPEN); then two words for each field (letter, bytes without its NUL); then the texts, each NUL-terminated. Letters are the protocol's
- * (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
+ * 0 but with KEEL_BREAKER_OPEN); then two words for each field (letter, bytes without its NUL); then the texts, each
+ * NUL-terminated. Letters are the protocol's (S V C M D H P p q W s t c d n F L R), 'e' the system's error name. */
 /* KEEL_EV_HEALTH: the same, but for word 10: the latency in microseconds, -1: none was measured. */
 enum keel__block_error {
   KEEL__E_CODE = 8,

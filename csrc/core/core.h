@@ -296,7 +296,8 @@ KEEL_MUST_CHECK keel_code keel__pool_config_from(const keel_pool_options *option
                                                  keel_reason *reason);
 
 /* Of queries; each that was started is running or has ended in exactly one of succeeded, failed, timed_out (deadline or
- * acquire timeout), cancelled (aborted by the caller) and rejected (queue full, breaker open, pool closed). `slow` is the engine's. */
+ * acquire timeout), cancelled (aborted by the caller) and rejected (queue full, breaker open, pool closed). `slow` is the
+ * engine's. */
 typedef struct keel__counters {
   uint64_t started, succeeded, failed, retried, timed_out, cancelled, rejected, slow;
   uint64_t created, connect_failed, resets, closed, closed_for[KEEL__CLOSE_REASONS];

@@ -155,8 +155,7 @@ void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const ke
 void keel__probe_due(keel__pool *pool, keel__time now);
 /* What those are told who are refused now. */
 keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now);
-/* Settles and ends a request, or all that wait: the breaker is open. */
-void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now);
+/* Settles and ends all that wait: the breaker is open. */
 void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now);
 void keel__breaker_end(keel__pool *pool); /* with the pool */
 /* ---- check.c */

@@ -203,10 +203,6 @@ static void submit_lone(keel__pool *pool, keel__request *request, keel__time now
     keel__request_refuse(pool, request, &why);
     return;
   }
-  if (keel__breaker_refuses(pool)) {
-    keel__breaker_refuse(pool, request, now);
-    return;
-  }
   keel__request_queue(pool, request);
   keel__pool_run(pool, now);
   /* If it is still there it is the last: whatever else waits came before it. */

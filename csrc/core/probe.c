@@ -149,7 +149,7 @@ keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now) {
   return why;
 }
 
-void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time now) {
+static void refuse(keel__pool *pool, keel__request *request, keel__time now) {
   keel__failure why = keel__breaker_failure(pool, now);
   pool->breaker.rejected++;
   keel__request_refuse(pool, request, &why);
@@ -157,7 +157,7 @@ void keel__breaker_refuse(keel__pool *pool, keel__request *request, keel__time n
 
 void keel__breaker_refuse_waiting(keel__pool *pool, keel__time now) {
   for (keel__request *request; (request = keel__request_of(keel__list_first(&pool->queue))) != NULL;)
-    keel__breaker_refuse(pool, request, now);
+    refuse(pool, request, now);
 }
 
 /* ---- by hand */

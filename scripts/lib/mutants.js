@@ -388,13 +388,7 @@ const MUTANTS = [
     to: 'if (!pool->config.shed || request->deadline == KEEL__NEVER) return false;',
   },
   {
-    name: 'a lone statement is sent though the breaker is open',
-    file: 'core/pool.c',
-    from: 'if (keel__breaker_refuses(pool)) {\n    keel__breaker_refuse(pool, request, now);\n    return;\n  }',
-    to: '',
-  },
-  {
-    name: 'who waits when the breaker opens waits on',
+    name: 'an open breaker lets those who come wait, and sends them to idle connections',
     file: 'core/pool.c',
     from: 'if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);',
     to: '',
