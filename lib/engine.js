@@ -92,7 +92,7 @@ const { Submission } = require('./submission');
  * @property {(info: {connId: number, processId: number, channel: string, payload: string}) => void} [notification]
  * @property {(connId: number, name: string, value: string) => void} [parameter]
  * @property {(connId: number) => void} [password] answer with EnginePool.password()
- * @property {(read: () => Retry) => void} [retry] a request is tried again; `read` during the call only
+ * @property {(retry: Retry) => void} [retry] a request is tried again
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -109,7 +109,7 @@ const { Submission } = require('./submission');
  *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over
  * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
- * @property {() => void} [again] it is tried again: forget all that came so far
+ * @property {(failure: Failure) => void} [again] it failed so and is tried again: forget all that came so far
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
  * @property {(info: Failure) => void} error
  */
@@ -139,6 +139,7 @@ const QUERY_FLAGS = Object.freeze({
   IDEMPOTENT: 0x10,
   ALONE: 0x20,
   WHOLE: 0x100,
+  ONCE: 0x400,
 });
 const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;

@@ -30,7 +30,7 @@ class PoolClients {
       notification: (info) => linkOf(info.connId)?.notification(info),
       parameter: (connId, name, value) => linkOf(connId)?.parameter(name, value),
       password: (connId) => this.pool._passwords.answer(this.pool._engine, connId),
-      retry: (read) => this.retrying(read),
+      retry: (info) => this.retrying(info),
       poolClosed: () => this.pool._closed(),
     };
   }
@@ -54,10 +54,9 @@ class PoolClients {
     this.setUp(client).catch(reportUncaught);
   }
 
-  retrying(read) {
+  retrying({ attempt, delay, failure }) {
     const { pool } = this;
     if (pool.listenerCount('retry') === 0) return;
-    const { attempt, delay, failure } = read();
     const event = { node: pool._where.node, attempt, delay, error: pool.failureOf(failure) };
     emitSafely(pool, 'retry', event);
   }
