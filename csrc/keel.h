@@ -259,6 +259,9 @@ typedef enum keel_request_kind {
  * fail after that all the same (at its commit), it is not run a second time. */
 #define KEEL_Q_WHOLE 0x100u
 
+/* Never tried again, whatever max_retries says: who asks wants to know how things are now. */
+#define KEEL_Q_ONCE 0x400u
+
 #define KEEL_WINDOW (1u << 20)
 
 /* A statement's text (and name), to be handed over once and asked for many times. It belongs to no pool and no engine. */

@@ -148,11 +148,12 @@ class Dispatcher {
     pool.settled(request);
   }
 
-  // The request's own, though for it alone there would be no need to say why.
+  // The request's own, and what the pool tells its listeners.
   #retry(reader, at, pool) {
     const { words } = reader;
-    this.#requests.get(words[at + 2], words[at + 3])?.sink.again?.();
-    pool.handlers.retry?.(() => reader.retry(at, this.#native.codes));
+    const retry = reader.retry(at, this.#native.codes);
+    this.#requests.get(words[at + 2], words[at + 3])?.sink.again?.(retry.failure);
+    pool.handlers.retry?.(retry);
   }
 
   #toPool(reader, at, kind, pool) {

@@ -113,7 +113,7 @@ const { Submission } = require('./submission');
  * @property {(change: {from: string, to: string, reason: string}) => void} [breaker] of 'CLOSED', 'OPEN', 'HALF_OPEN'
  * @property {(info: Failure & { latencyMs: number | undefined }) => void} [health] the node was checked; code is KEEL_OK
  *   when it is well, latencyMs undefined when the answers that others got were the proof
- * @property {(read: () => Retry) => void} [retry] a request is tried again; `read` during the call only
+ * @property {(retry: Retry) => void} [retry] a request is tried again
  * @property {() => void} [poolClosed] the last one
  */
 
@@ -130,7 +130,7 @@ const { Submission } = require('./submission');
  *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over
  * @property {(error: Error) => void} unreadable in place of rows: V8 cannot hold them
  * @property {(tag: string) => void} complete it ends: its command tag, '' for an empty statement
- * @property {() => void} [again] it is tried again: forget all that came so far
+ * @property {(failure: Failure) => void} [again] it failed so and is tried again: forget all that came so far
  * @property {(info: {status: 'I' | 'T' | 'E', attempts: number, queueMs: number, serverMs: number, connId: number}) => void} done
  * @property {(info: Failure) => void} error
  */
@@ -160,6 +160,7 @@ const QUERY_FLAGS = Object.freeze({
   IDEMPOTENT: 0x10,
   ALONE: 0x20,
   WHOLE: 0x100,
+  ONCE: 0x400,
 });
 const FLAG_SIMPLE = 0x1;
 const FLAG_BINARY = 0x2;

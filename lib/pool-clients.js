@@ -32,7 +32,7 @@ class PoolClients {
       password: (connId) => this.pool._passwords.answer(this.pool._engine, connId),
       breaker: (change) => emitSafely(this.pool, 'breaker', { node: this.pool._where.node, ...change }),
       health: (info) => this.pool._health.heard(info),
-      retry: (read) => this.retrying(read),
+      retry: (info) => this.retrying(info),
       poolClosed: () => this.pool._closed(),
     };
   }
@@ -56,10 +56,9 @@ class PoolClients {
     this.setUp(client).catch(reportUncaught);
   }
 
-  retrying(read) {
+  retrying({ attempt, delay, failure }) {
     const { pool } = this;
     if (pool.listenerCount('retry') === 0) return;
-    const { attempt, delay, failure } = read();
     const event = { node: pool._where.node, attempt, delay, error: pool.failureOf(failure) };
     emitSafely(pool, 'retry', event);
   }

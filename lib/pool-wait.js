@@ -2,6 +2,7 @@
 
 const { rejectForCaller, captureSite, atSite } = require('./caller');
 const { safeCall } = require('./safe-call');
+const { causedBy } = require('./statement');
 
 const ignore = () => {};
 
@@ -14,6 +15,7 @@ class Wait {
     this.callback = undefined;
     this.site = undefined;
     this.takenAt = undefined; // the stack of a leak
+    this.before = undefined; // why an attempt before this one failed
     this.resolve = undefined;
     this.reject = undefined;
   }
@@ -42,8 +44,12 @@ class Wait {
     return safeCall(this.callback, undefined, client, client.release);
   }
 
+  again(failure) {
+    this.before = failure;
+  }
+
   error(info) {
-    this.fail(() => this.pool.failureOf(info));
+    this.fail(() => causedBy(this.pool.failureOf(info), this.before, this.pool));
   }
 
   fail(makeError) {

@@ -30,6 +30,8 @@ class Field {
 
 /** Key of a query config: a command that goes in front of the query, in the same round trip. Only with values. */
 const PRELUDE = Symbol('prelude');
+/** Key of a query config that has a `route`: it is not tried again. */
+const ONCE = Symbol('once');
 /** The application may do with a result's fields what it likes, so that each result has its own. */
 function copyOf(fields) {
   const copy = new Array(fields.length);
@@ -39,6 +41,13 @@ function copyOf(fields) {
 
 /* What else there is to a query that is a text. */
 const TEXT_ALONE = Object.freeze({});
+
+/** Once time is up, why it was not enough. */
+function causedBy(error, before, owner) {
+  if (before === undefined || !(error instanceof KeelError) || error.cause !== undefined) return error;
+  const value = owner.failureOf(before);
+  return Object.defineProperty(error, 'cause', { configurable: true, writable: true, value });
+}
 
 const MAX_PARAMETERS = 65_535; // the protocol counts them in 16 bits
 
@@ -77,6 +86,7 @@ class Statement {
     this._plan = undefined; // the query's own for its rows
     this._builder = undefined;
     this._failure = undefined; // of a parser: the rest of the answer is let go by
+    this._before = undefined; // why an attempt before this one failed
     this._signal = undefined;
     this._onAbort = undefined;
     this._timer = undefined; // until the engine has it
@@ -124,6 +134,7 @@ class Statement {
     if (config.prepare === true) this.flags |= QUERY_FLAGS.PREPARE;
     if (config.prepare === false) this.flags |= QUERY_FLAGS.NO_PREPARE;
     if (config.idempotent) this.flags |= QUERY_FLAGS.IDEMPOTENT;
+    if (config[ONCE]) this.flags |= QUERY_FLAGS.ONCE;
     this._signal = config.signal ?? undefined;
   }
 
@@ -223,10 +234,11 @@ class Statement {
   }
 
   /** It failed in a way that may pass, and is tried again: what came so far, complete or not, no longer counts. */
-  again() {
+  again(failure) {
     const { rowAsArray, _types } = Array.isArray(this.results) ? this.results[0] : this.results;
     this.result = this.results = new Result(rowAsArray ? 'array' : undefined, _types);
     this._failure = undefined;
+    this._before = failure;
   }
 
   rows(block) {
@@ -285,7 +297,7 @@ class Statement {
     const aborted = info.code === CODES.ABORTED && this._signal?.aborted;
     const error = this.owner.failureOf(info);
     if (aborted) error.cause = this._signal.reason;
-    return error;
+    return causedBy(error, this._before, this.owner);
   }
 
   // A text of several statements gives several results.
@@ -364,4 +376,4 @@ function emitSafely(emitter, ...args) {
   }
 }
 
-module.exports = { PRELUDE, Statement, emitSafely };
+module.exports = { ONCE, PRELUDE, Statement, causedBy, emitSafely };

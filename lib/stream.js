@@ -82,9 +82,9 @@ class StreamStatement extends Statement {
     super.fields(shared);
   }
 
-  again() {
+  again(failure) {
     this._drop();
-    super.again();
+    super.again(failure);
   }
 
   rows(block, bytes) {

@@ -157,7 +157,7 @@ export interface KeelDatabaseHandle<TSchema extends Record<string, unknown> = Re
   readPool: Pool;
   /** A view over the same connections that never leaves the primary. Its `end()` is `close()`. */
   writePool: Pool;
-  /** Whether the primary answers. Never rejects. */
+  /** Whether the primary answers, asked once: nothing is retried. Never rejects. */
   testConnection: () => Promise<boolean>;
   /** Asks every node now. Never rejects. */
   health: () => Promise<PoolHealth>;

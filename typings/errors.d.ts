@@ -122,7 +122,10 @@ export declare class KeelError extends Error implements RequestFate {
   readonly code: KeelErrorCode | SystemErrorCode;
   readonly keelCode?: KeelErrorCode | undefined;
   readonly node: string | undefined;
-  /** What brought it about: a system error, a {@link DatabaseError}, what a password function threw, ... */
+  /**
+   * What brought it about: a system error, a {@link DatabaseError}, what a password function threw, ...; when time was up, or
+   * the pool closed, in a further attempt: what the one before it failed of.
+   */
   readonly cause?: unknown;
   /**
    * With `KEEL_BREAKER_OPEN`: milliseconds until the engine's next probe begins or, where one is under way,

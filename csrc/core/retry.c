@@ -23,6 +23,7 @@ static bool left_no_trace(const keel__failure *why) {
 
 /* What a holder runs is his to repeat: he alone knows what came before it in his transaction. */
 static bool may_repeat(const keel__request *request, const keel__failure *why) {
+  if (request->flags & KEEL_Q_ONCE) return false;
   if (why->code == KEEL_CONNECT_FAILED || why->code == KEEL_CONNECT_TIMEOUT) return may_open_later(why);
   if (!keel__request_is_lone(request) || request->delivered) return false;
   if (why->code == KEEL_CONNECTION_LOST) return request->reads || request->flags & KEEL_Q_IDEMPOTENT;

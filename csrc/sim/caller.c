@@ -33,6 +33,7 @@ static sim_what choose_what(sim_world *world, bool lease) {
 
 static void choose_statement(sim_world *world, keel__request *request) {
   if (sim_chance(world, 15)) request->flags |= KEEL_Q_IDEMPOTENT;
+  if (sim_chance(world, 5)) request->flags |= KEEL_Q_ONCE;
   if (sim_chance(world, 10)) {
     request->flags |= KEEL_Q_SIMPLE;
   } else if (sim_chance(world, 5)) {

@@ -374,6 +374,7 @@ static bool is_opening_failure(keel_code code) {
 
 /* By what the server knows, and not by what the core was told of it. */
 static bool may_repeat(const sim_call *call, const keel__failure *why) {
+  if (call->flags & KEEL_Q_ONCE) return false;
   if (is_opening_failure(why->code)) return strcmp(why->sqlstate, "28P01") != 0;
   if (call->kind != KEEL_QUERY || call->lease || call->delivered) return false;
   if (why->code == KEEL_CONNECTION_LOST) return is_harmless(call);

@@ -2,6 +2,7 @@
 
 const { KeelError } = require('../errors');
 const { resolveOptions } = require('../hardened-defaults');
+const { ONCE } = require('../statement');
 const { checkDrizzleOptions, readArguments } = require('./arguments');
 const { makeSession } = require('./session');
 const { MockTarget, targetOf } = require('./targets');
@@ -99,7 +100,7 @@ function closeOnce(pool) {
 
 async function answers(pool) {
   try {
-    await pool.query({ text: 'SELECT 1', route: 'primary' });
+    await pool.query({ text: 'SELECT 1', route: 'primary', [ONCE]: true });
     return true;
   } catch {
     return false;

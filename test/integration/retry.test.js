@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { sql } = require('drizzle-orm');
 const { Client, Pool } = require('../..');
-const { drizzle } = require('../../lib/drizzle');
+const { createDatabase, drizzle } = require('../../lib/drizzle');
 const { startCluster } = require('../support/cluster');
 const { freePort } = require('../support/ports');
 const { until } = require('../support/poll');
@@ -112,6 +112,16 @@ describe('retries', function () {
       const error = await failureOf(asked);
       assert.deepEqual([error.code, error.attempts], ['57P01', 2]);
       assert.equal(retries.length, 1);
+    });
+
+    it('the time limit is that of all attempts, and then its error says what the one before failed of', async () => {
+      open();
+      const asked = pool.query({ text: 'select pg_sleep(30)', timeout: 1500 });
+      const start = performance.now();
+      const error = await failureOf(killed(asked));
+      assert.deepEqual([error.code, error.attempts, error.cause.code], ['KEEL_QUERY_TIMEOUT', 2, '57P01']);
+      const took = performance.now() - start;
+      assert.ok(took > 1000 && took < 5000, `${took} ms`);
     });
 
     it('a write is not, and its outcome is unknown', async () => {
@@ -368,6 +378,16 @@ describe('retries', function () {
       assert.equal(pool.metrics().queries.retried, 2);
     });
 
+    it('testConnection() says how things are now', async () => {
+      const { host, database, user } = cluster.config();
+      const retrying = { maxRetries: 5, retryDelay: 10_000, circuitBreaker: false };
+      const db = createDatabase({ host, port: await freePort(), user, database, min: 0, ...retrying });
+      pool = db.pool;
+      pool.on('retry', () => assert.fail('it was tried again'));
+      assert.equal(await db.testConnection(), false);
+      await db.close();
+    });
+
     it('an attempt counts without retries, too', async () => {
       open({ port: await freePort(), maxRetries: 0 });
       assert.equal((await failureOf(pool.query('select 1'))).attempts, 1);
@@ -419,7 +439,10 @@ describe('retries', function () {
       const start = performance.now();
       await pool.end({ timeout: 200 });
       assert.ok(performance.now() - start < 3000);
-      assert.equal((await client).code, 'KEEL_POOL_CLOSED');
+      assert.deepEqual(
+        [(await client).code, (await client).cause.code],
+        ['KEEL_POOL_CLOSED', 'KEEL_CONNECT_FAILED'],
+      );
       assert.match((await asked).code, /^KEEL_(POOL_CLOSED|CONNECT_FAILED)$/);
     });
   });

@@ -59,6 +59,15 @@ static void without_the_option_nothing_is_tried_again(void **state) {
   fake_free(fake);
 }
 
+static void who_asks_once_is_told_at_once(void **state) {
+  (void)state;
+  fake *fake = fake_new(retrying(5));
+  fake_query_with(fake, KEEL_Q_ONCE, 0, KEEL__NEVER);
+  fake_open_fails(fake, 1);
+  expect(fake, "open c1, close c1 OPEN_FAILED, CONNECT_FAILED r1 not-sent");
+  fake_free(fake);
+}
+
 static void pauses_grow_up_to_a_limit_and_are_random(void **state) {
   (void)state;
   keel__time most[] = {10 * MS, 20 * MS, 40 * MS, 50 * MS, 50 * MS, 50 * MS}, longest[6] = {0};
@@ -437,6 +446,7 @@ int main(void) {
       cmocka_unit_test(what_could_not_be_opened_for_is_tried_again),
       cmocka_unit_test(after_the_last_try_the_failure_is_told),
       cmocka_unit_test(without_the_option_nothing_is_tried_again),
+      cmocka_unit_test(who_asks_once_is_told_at_once),
       cmocka_unit_test(pauses_grow_up_to_a_limit_and_are_random),
       cmocka_unit_test(a_pause_of_nothing_is_one),
       cmocka_unit_test(a_refusal_for_good_is_told_at_once),
