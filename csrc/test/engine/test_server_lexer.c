@@ -27,7 +27,7 @@ static const char *const pieces[] = {
     " SELECT ';' ",
     "select 'it''s; ' || ''';'",
     "select '\\' /* ; */",
-    "select E'\\';' ';'",
+    "select E'\\';', ';'",
     "select e'a;'\n  -- ;\n '\\';'",
     "select 'a;'\n'b;'",
     "select N'x;', B'01', X'1F'",
@@ -93,7 +93,7 @@ static void as_many_statements_as_the_server_finds(void **state) {
     random_text(&rng, text);
     check_count(text, lease, true);
   }
-  keel_pool_release(c.pool, lease, 0);
+  keel_release(c.pool, lease, 0);
 }
 
 /* With standard_conforming_strings off the server may see other strings. Then we are in doubt, and say so. */
@@ -119,7 +119,7 @@ static void doubt_where_a_setting_decides(void **state) {
   }
   const answer *a = client_wait(&c, client_send(&c, lease, 0, "SELECT count(*) > 0 FROM u", 0));
   assert_string_equal(a->cells, "t\n");
-  keel_pool_release(c.pool, lease, 1);
+  keel_release(c.pool, lease, 1);
 }
 
 /* ---- functions */
