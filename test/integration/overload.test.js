@@ -50,11 +50,10 @@ describe('more requests than can be served', function () {
     const requests = [];
     for (let now = began; requests.length < total; now = performance.now()) {
       const due = Math.min(total, ((now - began) / (SECONDS * 1000)) * total);
-      while (requests.length < due) requests.push(pool.query(STATEMENT));
-      await Promise.race([pause(1), Promise.allSettled(requests.slice(0, 0))]);
+      while (requests.length < due) requests.push(pool.query(STATEMENT).then(() => undefined, (err) => err));
+      await pause(1);
     }
-    const settled = await Promise.allSettled(requests);
-    const errors = settled.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+    const errors = (await Promise.all(requests)).filter(Boolean);
     return { answered: total - errors.length, errors };
   }
 

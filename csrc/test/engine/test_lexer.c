@@ -105,9 +105,10 @@ static void comments(void **state) {
 
 static void doubts(void **state) {
   (void)state;
-  const char *sound[] = {"'a\\b'", "'a\\\\'", "E'\\''", "'it''s'", "$$\\'$$", "\"\\\"", "'\\x41' '\\\\'", "/* ' */", "-- '"};
-  const char *doubtful[] = {"'a\\'",   "'a\\'' x", "'a''\\'", "'\\\\\\'", "'open", "\"open", "E'open",
-                            "E'open\\'", "E'\\",   "$$open",  "$a$ $b$",  "/* /* */", "/*", "E'a'\n'b"};
+  const char *sound[] = {"'a\\b'", "'a\\\\'",        "E'\\''",  "'it''s'", "$$\\'$$",
+                         "\"\\\"", "'\\x41' '\\\\'", "/* ' */", "-- '"};
+  const char *doubtful[] = {"'a\\'",     "'a\\'' x", "'a''\\'", "'\\\\\\'", "'open",    "\"open", "E'open",
+                            "E'open\\'", "E'\\",     "$$open",  "$a$ $b$",  "/* /* */", "/*",     "E'a'\n'b"};
   for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
     if (is_doubtful(sound[i], strlen(sound[i]))) fail_msg("%s is no doubt", sound[i]);
   for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++)
@@ -117,12 +118,18 @@ static void doubts(void **state) {
 /* ---- random texts */
 
 static const char *const soup[] = {
-    "'",        "''",      "\"",     "$$",    "$a$",     "$a",     "$",      "$1",    "E'",    "e",       "U&'",   "\\",
-    "--",       "/*",      "*/",     "/",     "*",       "\n",     "\r",     " ",     ";",     "(",       ")",     ",",
-    ".",        "..",      ":",      "1",     "1e",      "1.5",    "0x",     "a",     "_",     "\xc3\xa9", "\x80",  "\xff",
-    "select ",  "with ",   "as ",    "as(",   "insert ", "into ",  "for ",   "share ", "begin ", "atomic ", "end ",  "case ",
-    "create ",  "commit ", "rollback ", "and ", "no ",   "chain ", "copy ",  "call ", "do ",   "explain ", "analyze ", "distinct on(",
-    "count(",   "nextval(", "pg_catalog.", "values(", "prepare ", "transaction ", "set ", "\x01", "search ", "cycle "};
+    "'",       "''",       "\"",          "$$",       "$a$",      "$a",
+    "$",       "$1",       "E'",          "e",        "U&'",      "\\",
+    "--",      "/*",       "*/",          "/",        "*",        "\n",
+    "\r",      " ",        ";",           "(",        ")",        ",",
+    ".",       "..",       ":",           "1",        "1e",       "1.5",
+    "0x",      "a",        "_",           "\xc3\xa9", "\x80",     "\xff",
+    "select ", "with ",    "as ",         "as(",      "insert ",  "into ",
+    "for ",    "share ",   "begin ",      "atomic ",  "end ",     "case ",
+    "create ", "commit ",  "rollback ",   "and ",     "no ",      "chain ",
+    "copy ",   "call ",    "do ",         "explain ", "analyze ", "distinct on(",
+    "count(",  "nextval(", "pg_catalog.", "values(",  "prepare ", "transaction ",
+    "set ",    "\x01",     "search ",     "cycle "};
 
 /* Of exactly this size, so that the sanitizer sees the first byte too many. */
 static char *random_text(keel__rng *rng, size_t *length) {
@@ -201,8 +208,10 @@ static void random_texts(void **state) {
 
 static void large_texts(void **state) {
   (void)state;
-  static const char *const units[] = {"'", "''", "E'\\", "E'' ", "E''\n--\n", "$a", "$a$", "$a$b", "$$", "/*", "*/", "/*/", "(", ")", "-", "--\n",
-                                      ";", "a", "a ", "a(", "lower(", "1e", "\"", "\\'", "'\\", "with a(", ",f(x)", "\xc3\xa9", "select ", "."};
+  static const char *const units[] = {"'",   "''",      "E'\\",  "E'' ",     "E''\n--\n", "$a", "$a$", "$a$b",
+                                      "$$",  "/*",      "*/",    "/*/",      "(",         ")",  "-",   "--\n",
+                                      ";",   "a",       "a ",    "a(",       "lower(",    "1e", "\"",  "\\'",
+                                      "'\\", "with a(", ",f(x)", "\xc3\xa9", "select ",   "."};
   enum { SIZE = 2 << 20 };
   char *text = malloc(SIZE + 16);
   for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -216,9 +225,15 @@ static void large_texts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(words_and_symbols), cmocka_unit_test(numbers),     cmocka_unit_test(strings),
-      cmocka_unit_test(continued_strings), cmocka_unit_test(dollars),     cmocka_unit_test(comments),
-      cmocka_unit_test(doubts),            cmocka_unit_test(random_texts), cmocka_unit_test(large_texts),
+      cmocka_unit_test(words_and_symbols),
+      cmocka_unit_test(numbers),
+      cmocka_unit_test(strings),
+      cmocka_unit_test(continued_strings),
+      cmocka_unit_test(dollars),
+      cmocka_unit_test(comments),
+      cmocka_unit_test(doubts),
+      cmocka_unit_test(random_texts),
+      cmocka_unit_test(large_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
