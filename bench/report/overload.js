@@ -24,9 +24,7 @@ function rowsOf(name, cases) {
 function overloadSections({ capacity, cases }) {
   const names = [...new Set(cases.flatMap(({ summary }) => Object.keys(summary)))];
   const failures = cases.flatMap(({ factor, failures: all }) =>
-    all.map(
-      ({ contestant, failure }) => `${contestant} at ${factor} x failed: ${failure.split('\n', 1)[0]}`,
-    ),
+    all.map(({ contestant, failure }) => `${contestant} at ${factor} x failed: ${failure.split('\n', 1)[0]}`),
   );
   return [
     {

@@ -50,7 +50,13 @@ describe('more requests than can be served', function () {
     const requests = [];
     for (let now = began; requests.length < total; now = performance.now()) {
       const due = Math.min(total, ((now - began) / (SECONDS * 1000)) * total);
-      while (requests.length < due) requests.push(pool.query(STATEMENT).then(() => undefined, (err) => err));
+      while (requests.length < due)
+        requests.push(
+          pool.query(STATEMENT).then(
+            () => undefined,
+            (err) => err,
+          ),
+        );
       await pause(1);
     }
     const errors = (await Promise.all(requests)).filter(Boolean);
@@ -87,13 +93,15 @@ describe('more requests than can be served', function () {
     assert.equal(answers.length, 300);
   });
 
-  it("without the option everybody waits for as long as he said, as in pg", async () => {
+  it('without the option everybody waits for as long as he said, as in pg', async () => {
     const pool = withDeadline();
     const peak = await answersOf(pool, 2 * CONNECTIONS);
     const { errors } = await flood(pool, 5 * peak);
     assert.ok(errors.length > 0);
     assert.deepEqual([...new Set(errors.map(({ code }) => code))].sort(), [
-      ...['KEEL_ACQUIRE_TIMEOUT', 'KEEL_QUERY_TIMEOUT'].filter((code) => errors.some((err) => err.code === code)),
+      ...['KEEL_ACQUIRE_TIMEOUT', 'KEEL_QUERY_TIMEOUT'].filter((code) =>
+        errors.some((err) => err.code === code),
+      ),
     ]);
   });
 
