@@ -8,8 +8,9 @@
 
 /* W word, Q "quoted", S string, N number, P parameter; symbols as they are. */
 static char letter_of(const keel__token *token) {
-  static const char letters[] = {0, 'W', 'Q', 'S', 'N', 'P'};
-  return token->kind == KEEL__TOKEN_SYMBOL ? *token->start : letters[token->kind];
+  static const char letters[] = "-WQSNP";
+  if (token->kind == KEEL__TOKEN_SYMBOL) return *token->start;
+  return letters[token->kind];
 }
 
 static bool is_doubtful(const char *text, size_t length) {
