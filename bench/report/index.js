@@ -4,6 +4,7 @@
 
 const { caseSections, slowSections } = require('./cases');
 const { asMarkdown, asText } = require('./format');
+const { overloadSections } = require('./overload');
 const { profileSections } = require('./profile');
 const { scalingSections } = require('./scaling');
 const { streamSections } = require('./stream');
@@ -13,6 +14,7 @@ const SECTIONS = {
   slow: slowSections,
   scaling: scalingSections,
   stream: streamSections,
+  overload: overloadSections,
   profile: profileSections,
 };
 

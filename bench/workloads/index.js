@@ -47,6 +47,7 @@ const CASES = {
   slow: SLOW.flatMap(casesOf),
   scaling: scaling.CASES,
   stream: [],
+  overload: [],
   profile: [],
 };
 

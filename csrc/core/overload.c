@@ -30,6 +30,14 @@ static keel__time needed(const keel__pool *pool, const keel__request *request, k
   return need < left / 2 ? need : left / 2;
 }
 
+/* A burst may use all of the time there is. When the one whose turn it is has waited for most of it himself, more comes than
+ * goes: then a part is kept back, or everybody would be served at the last moment, and half of them after it. */
+static keel__time bearable(const keel__pool *pool, keel__time time, keel__time now) {
+  const keel__request *head = keel__request_of(keel__list_first(&pool->queue));
+  keel__time most = time - time / KEEL__OVERLOAD_SPARE;
+  return head->attempts == 0 && now - head->submitted > most ? most : time;
+}
+
 bool keel__overload_is_late(const keel__pool *pool, keel__request *request, keel__time now) {
   const keel__overload *overload = &pool->overload;
   keel__time end = request->timer.due;
@@ -40,7 +48,7 @@ bool keel__overload_is_late(const keel__pool *pool, keel__request *request, keel
     if (begin < end) end = begin;
   }
   keel__time wait = (keel__time)((double)overload->busy / overload->taken * pool->queue.count);
-  if (end > now && wait <= end - now) return false;
+  if (end > now && wait <= bearable(pool, end - now, now)) return false;
   request->expected = wait;
   return true;
 }

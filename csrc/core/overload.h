@@ -17,6 +17,8 @@
 /* Of so many that were taken from a standing queue the pace is told; it is forgotten by half at twice the number. */
 #define KEEL__OVERLOAD_MEMORY 64u
 #define KEEL__OVERLOAD_LEAST 32u /* no pace is told of fewer */
+/* While the queue is long and stays so, a newcomer is to have this part of his time to spare: a half. */
+#define KEEL__OVERLOAD_SPARE 2u
 
 /* How fast the queue moves while it stands: a ratio of sums, so that it makes no difference whether those taken come one by one
  * or in bursts. */

@@ -37,8 +37,8 @@ typedef enum key {
 /* In lower case, as the server takes a word without quotes; room for LONGEST_NAME and a NUL. */
 static void fold(const keel__token *token, char *folded) {
   for (size_t i = 0; i < token->length; i++) {
-    char c = token->start[i];
-    folded[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    folded[i] = token->start[i];
+    if (folded[i] >= 'A' && folded[i] <= 'Z') folded[i] = (char)(folded[i] - 'A' + 'a');
   }
   folded[token->length] = 0;
 }

@@ -27,7 +27,8 @@ static size_t left_from(const keel__lexer *lexer, const char *at) {
 
 /* 0 beyond the end: no rule asks for a NUL. */
 static char peek(const keel__lexer *lexer, const char *at) {
-  return at < lexer->end ? *at : 0;
+  if (at < lexer->end) return *at;
+  return 0;
 }
 
 static bool pair_at(const keel__lexer *lexer, const char *at, const char *pair) {

@@ -304,6 +304,10 @@ static void check_hopeless(sim_world *world, const sim_call *call) {
     sim_fail(world, "r%u is not sent and could have been done in time", call->id);
 }
 
+static const sim_call *head_of(const sim_world *world) {
+  return sim_call_of(KEEL__OF(keel__request, link, keel__list_first(&world->pool->queue)));
+}
+
 /* Refused when it came, by a queue that is not full. The mean of what was seen of the queue cannot be above the worst. */
 static void check_late(sim_world *world, const sim_call *call) {
   const keel__pool *pool = world->pool;
@@ -320,6 +324,9 @@ static void check_late(sim_world *world, const sim_call *call) {
     sim_fail(world, "r%u is refused and a connection is on its way", call->id);
   if (pool->queue.count < 2) sim_fail(world, "r%u is refused and nobody waits before it", call->id);
   if (world->taken < KEEL__OVERLOAD_LEAST) sim_fail(world, "r%u is refused by guesswork", call->id);
+  /* A part of his time is to be spared, but only while those before him wait for so long too. */
+  keel__time spared = (end - world->now) / KEEL__OVERLOAD_SPARE;
+  if (end > world->now && world->now - head_of(world)->submitted > end - world->now - spared) end -= spared;
   if (world->now + most < end) sim_fail(world, "r%u is refused and would have been in time", call->id);
 }
 

@@ -203,12 +203,11 @@ struct sim_world {
   sim_hold holds[SIM_MOST_HOLDS];
   uint32_t hold_count;
   bool answered_texts[SIM_TEXTS]; /* the pool has seen how long they take */
-  keel__time longest[SIM_TEXTS];  /* that one of them took, the way there and back included */
-  uint32_t taken;                 /* how many were taken from the queue after they had waited ... */
-  keel__time last_taken,
-      longest_gap;          /* ... and the longest time from one to the next while somebody waited */
+  /* What anybody could know of how long texts take, the way there and back included, and of how fast the queue moves: how many
+   * were taken from it after they had waited, and the longest time from one to the next while somebody waited. */
+  keel__time longest[SIM_TEXTS], last_taken, longest_gap;
   uint64_t gone_leases[16]; /* given back; kept to use them once more */
-  uint32_t gone_lease_count;
+  uint32_t gone_lease_count, taken;
   sim_event events[SIM_MOST_EVENTS];
   uint32_t event_count;
   uint64_t event_order;

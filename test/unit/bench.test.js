@@ -12,6 +12,7 @@ const { parseCallgrind, sumBy } = require('../../bench/profile/callgrind');
 const { perQuery } = require('../../bench/profile/per-query');
 const { parseStrace } = require('../../bench/profile/strace');
 const { replaceTables } = require('../../bench/report/document');
+const { overloadSections } = require('../../bench/report/overload');
 const { asMarkdown, asText, number } = require('../../bench/report/format');
 const { median, summarise } = require('../../bench/statistics');
 const { burn, calibrate } = require('../../bench/work');
@@ -52,6 +53,11 @@ describe('bench: options', () => {
     assert.deepEqual([kind, rounds, contestants], ['scaling', 3, ['pgkeel', 'pg', 'postgres.js']]);
   });
 
+  it('overloads only those that know deadlines', () => {
+    const { kind, rounds, contestants } = readOptions(['--overload']);
+    assert.deepEqual([kind, rounds, contestants], ['overload', 3, ['pgkeel', 'pg']]);
+  });
+
   it('takes files only for what is done with results', () => {
     assert.deepEqual(readOptions(['--plot', 'a.json']).files, ['a.json']);
     assert.throws(() => readOptions(['a.json']), /what is a\.json/);
@@ -68,6 +74,26 @@ describe('bench: options', () => {
 
   it('does one thing at a time', () => {
     assert.throws(() => readOptions(['--slow', '--scaling']), /one at a time: --slow, --scaling/);
+  });
+});
+
+describe('bench: overload', () => {
+  it('compares each load with the best of its contestant; one that failed is left out', () => {
+    const of = (factor, goodput) => ({
+      factor,
+      rate: factor * 100,
+      failures: goodput === undefined ? [{ contestant: 'pg', failure: 'out of luck\nat once' }] : [],
+      summary: { pg: goodput === undefined ? {} : { goodput } },
+    });
+    const [{ rows, notes }] = overloadSections({ capacity: 100, cases: [of(1, 80), of(5, 20), of(2)] });
+    assert.deepEqual(
+      rows.slice(1).map((row) => row.slice(0, 3)),
+      [
+        ['pg, 1 x (100 per second)', '80', '100.0 %'],
+        ['pg, 5 x (500 per second)', '20', '25.0 %'],
+      ],
+    );
+    assert.deepEqual(notes, ['pg at 2 x failed: out of luck']);
   });
 });
 

@@ -44,15 +44,21 @@ static void reading(void **state) {
       {"RS", "SELECT 1"},
       {"RS", "select"},
       {"RS", "  /* x */ -- y\n (select 1) union all (select 2);"},
-      {"RS", "SELECT id, \"name\" FROM public.users u WHERE u.id = $1 AND name LIKE '%;insert into%' LIMIT 10 OFFSET $2"},
+      {"RS",
+       "SELECT id, \"name\" FROM public.users u WHERE u.id = $1 AND name LIKE '%;insert into%' LIMIT 10 "
+       "OFFSET $2"},
       {"RS", "VALUES (1, 'a'), (2, 'b')"},
       {"RS", "TABLE users"},
       {"R", "SHOW server_version"},
       {"R", "show all"},
       {"RS", "WITH a AS (SELECT 1), b AS MATERIALIZED (SELECT 2) SELECT * FROM a, b"},
-      {"RS", "WITH RECURSIVE t(n, m) AS (VALUES (1, 2) UNION ALL SELECT n + 1, m FROM t WHERE n < 9) SELECT sum(n) FROM t"},
+      {"RS",
+       "WITH RECURSIVE t(n, m) AS (VALUES (1, 2) UNION ALL SELECT n + 1, m FROM t WHERE n < 9) SELECT sum(n) "
+       "FROM t"},
       {"RS", "with a(x) as (select 1), b (y) as not materialized (select max(x) from a) select y from b"},
-      {"RS", "WITH a(x) AS (WITH c(z) AS (SELECT 1), d(w) AS (SELECT 2) SELECT z FROM c, d), b(y) AS (SELECT 3) TABLE a"},
+      {"RS",
+       "WITH a(x) AS (WITH c(z) AS (SELECT 1), d(w) AS (SELECT 2) SELECT z FROM c, d), b(y) AS (SELECT 3) "
+       "TABLE a"},
       {"RS", "SELECT * FROM (WITH a(x) AS (SELECT 1) SELECT x FROM a) q"},
       {"RS", "(WITH a(x) AS (SELECT 1) SELECT x FROM a)"},
       {"RS", "WITH a(x) AS (SELECT 1) (SELECT x FROM a) ORDER BY abs(x)"},
@@ -70,10 +76,13 @@ static void reading(void **state) {
       {"RS", "SELECT a/* for update */ FROM t"},
       {"RS", "SELECT 1 AS a$into$b"},
       {"RS", "SELECT $$insert into$$"},
-      {"RS", "SELECT x FROM t WHERE a IN (1, 2) AND NOT (b) AND EXISTS (SELECT 1) AND c = ANY ($1) OR (d) IS NULL"},
-      {"RS", "SELECT CASE WHEN (a) THEN (1) ELSE (2) END FROM t JOIN u USING (id) LEFT JOIN v ON (v.id = u.id)"},
+      {"RS",
+       "SELECT x FROM t WHERE a IN (1, 2) AND NOT (b) AND EXISTS (SELECT 1) AND c = ANY ($1) OR (d) IS NULL"},
+      {"RS",
+       "SELECT CASE WHEN (a) THEN (1) ELSE (2) END FROM t JOIN u USING (id) LEFT JOIN v ON (v.id = u.id)"},
       {"RS", "SELECT * FROM t TABLESAMPLE BERNOULLI (10) REPEATABLE (3)"},
-      {"RS", "SELECT a FROM t GROUP BY GROUPING SETS ((a), (b)), ROLLUP (a), CUBE (a, b) HAVING (count(*) > 1)"},
+      {"RS",
+       "SELECT a FROM t GROUP BY GROUPING SETS ((a), (b)), ROLLUP (a), CUBE (a, b) HAVING (count(*) > 1)"},
   };
   CHECK(table);
 }
@@ -246,7 +255,8 @@ static void procedures(void **state) {
       {"W", "DO $$ BEGIN PERFORM f(); END $$"},
       {"WS", "INSERT INTO calls VALUES ('commit')"},
       {"W", "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$"},
-      {"WM", "CREATE FUNCTION commits() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END"},
+      {"WM",
+       "CREATE FUNCTION commits() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END"},
       {"WM", "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END"},
       {"WM2", "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END; SELECT 1"},
       {"W", "CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM u; DELETE FROM v)"},
@@ -312,9 +322,10 @@ static void names_are_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reading),    cmocka_unit_test(calling),    cmocka_unit_test(writing),
-      cmocka_unit_test(settings_and_transactions), cmocka_unit_test(procedures),
-      cmocka_unit_test(explaining), cmocka_unit_test(doubts),     cmocka_unit_test(names_are_found),
+      cmocka_unit_test(reading),    cmocka_unit_test(calling),
+      cmocka_unit_test(writing),    cmocka_unit_test(settings_and_transactions),
+      cmocka_unit_test(procedures), cmocka_unit_test(explaining),
+      cmocka_unit_test(doubts),     cmocka_unit_test(names_are_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
