@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
 const { startPgBouncer } = require('../support/pgbouncer');
+const { until } = require('../support/poll');
 const { sharedCluster } = require('../support/shared');
 
 describe('behind PgBouncer in transaction mode', () => {
@@ -97,6 +98,17 @@ describe('behind PgBouncer in transaction mode', () => {
       "select count(*)::int as n from pg_prepared_statements where statement like '%+ 41%'",
     );
     assert.equal(rows[0].n, 0);
+  });
+
+  it('checks are answered', async () => {
+    const pool = open({ max: 4, aliveBypassWindow: 0, healthCheckInterval: 20 });
+    const found = [];
+    pool.on('health', ({ healthy }) => found.push(healthy));
+    for (let round = 0; round < 20; round++) assert.ok((await askMany(pool, 10)).every(Boolean));
+    await until(() => found.length >= 5, { what: 'five checks' });
+    assert.ok(found.every(Boolean));
+    assert.equal((await pool.health()).healthy, true);
+    assert.equal(pool.metrics().nodes[0].connections.closed, 0);
   });
 
   it('prepare: false never prepares', async () => {

@@ -228,6 +228,11 @@ static void take_other(client *client, const keel_event *event) {
       client->closed_by_fault += keel_error_code(event) != KEEL_OK;
       copy(client->closed_sqlstate, sizeof client->closed_sqlstate, keel_error_field(event, 'C'));
       break;
+    case KEEL_EV_HEALTH:
+      client->health_checks++;
+      client->health = keel_error_code(event);
+      client->health_latency_us = keel_health_latency_us(event);
+      break;
     case KEEL_EV_NOTICE:
       client->notices++;
       copy(client->notice, sizeof client->notice, keel_error_field(event, 'M'));

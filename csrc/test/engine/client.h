@@ -47,6 +47,9 @@ typedef struct client {
   char notice[256], notice_severity[16], channel[64], payload[256], closed_sqlstate[8],
       opened_parameters[512];
   uint64_t opened_lease;
+  int health_checks;
+  keel_code health; /* of the last one, as is the next */
+  int64_t health_latency_us;
   uint32_t asking; /* connection that wants a password */
   int breakers;    /* changes of the breaker's state, and the last of them */
   keel_breaker_state breaker_from, breaker_to;
