@@ -189,7 +189,7 @@ describe('transactions of pgkeel/drizzle, when something goes wrong', () => {
     await assertPoolWorks();
   });
 
-  it('rejects when the connection dies under COMMIT', async () => {
+  it('rejects when the connection dies under COMMIT and the server has rolled back', async () => {
     await fresh.psql(`create function slow_commit() returns trigger language plpgsql as
       $$ begin perform pg_sleep(60); return null; end $$;
       create constraint trigger slow_commit after insert on groups deferrable initially deferred
@@ -200,7 +200,7 @@ describe('transactions of pgkeel/drizzle, when something goes wrong', () => {
         pid = await pidOf(tx);
         await add(tx, 'slow');
       }),
-      (error) => error.query === 'commit' && error.cause.outcome === 'unknown',
+      (error) => error.query === 'commit' && error.cause.outcome === 'rolled-back',
     );
     const committing = () =>
       fresh.psql(`select 1 from pg_stat_activity where pid = ${pid} and query = 'commit'`);
