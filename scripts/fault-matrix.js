@@ -20,6 +20,7 @@ const END = '<!-- /faults -->';
 function wordsOf({ told, code, times, retried }) {
   if (told === 'done') return retried > 0 ? 'done, retried' : 'done';
   if (told !== 'unknown') return `${told} (\`${code}\`)`;
+  if (times === undefined) return `unknown (\`${code}\`)`;
   return `unknown (\`${code}\`): it ${times > 0 ? 'was' : 'was not'} there`;
 }
 

@@ -78,9 +78,9 @@ const noFigures = () => ({
   ...{ unknownThere: 0, unknownAbsent: 0, slowestMs: 0 },
 });
 
-function count(figures, { fate, ms }, times) {
+function count(figures, { kind, fate, ms }, times) {
   if (fate in figures) figures[fate] += 1;
-  if (fate === 'unknown') figures[times > 0 ? 'unknownThere' : 'unknownAbsent'] += 1;
+  if (fate === 'unknown' && kind !== READ) figures[times > 0 ? 'unknownThere' : 'unknownAbsent'] += 1;
   figures.slowestMs = Math.max(figures.slowestMs, ms ?? 0);
 }
 

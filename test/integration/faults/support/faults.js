@@ -18,7 +18,7 @@ const CUT = ['before', 'sent', 'executed'];
 const STALL_TIMEOUT_MS = 700;
 const BACK_AFTER_MS = 250;
 const DELAY_MS = 200;
-const CONNECTED = ['idle', 'query', 'transaction', 'commit'];
+const CONNECTED = ['idle', 'read', 'query', 'transaction', 'commit'];
 const OPENING = ['connecting', 'tls'];
 
 const inAll = (situations, value) => Object.fromEntries(situations.map((situation) => [situation, value]));
@@ -37,6 +37,23 @@ function refuse(cell) {
   cell.rig.proxy.refuse();
   cell.after(BACK_AFTER_MS, () => cell.rig.proxy.listen());
 }
+
+function hangUp(cell) {
+  cell.rig.proxy.hangsUp = true;
+  cell.after(BACK_AFTER_MS, () => (cell.rig.proxy.hangsUp = false));
+}
+
+/** The links die, and for a while there are no new ones. */
+const shutOff = (how, noMore) => ({
+  strike(cell) {
+    cell.rig.proxy.cut(how);
+    noMore(cell);
+  },
+  early: inAll([...OPENING, 'cancel'], noMore),
+  usual: CUT,
+  ends: true,
+  everyLink: false,
+});
 
 const restart = (mode) => ({
   id: `restart ${mode}`,
@@ -117,18 +134,8 @@ const FAULTS = [
     sparesInnocents: true,
     must: inAll([...CONNECTED, ...OPENING], DONE),
   },
-  {
-    id: 'refuse',
-    name: 'link cut and connections refused',
-    strike(cell) {
-      cell.rig.proxy.cut('reset');
-      refuse(cell);
-    },
-    early: inAll([...OPENING, 'cancel'], refuse),
-    usual: CUT,
-    ends: true,
-    everyLink: false,
-  },
+  { id: 'refuse', name: 'link cut and connections refused', ...shutOff('reset', refuse) },
+  { id: 'hang up', name: 'link cut and connections hung up on', ...shutOff('fin', hangUp) },
   {
     id: 'killed',
     name: 'backend killed (`pg_terminate_backend`)',
@@ -184,6 +191,7 @@ const FAULTS = [
     must: inAll(['query', 'transaction', 'commit'], ['rolled-back']),
     none: {
       idle: 'an idle connection writes nothing',
+      read: 'a read writes nothing',
       connecting: 'opening a connection writes nothing',
       tls: 'opening a connection writes nothing',
       cancel: 'a cancel writes nothing',

@@ -2,7 +2,7 @@
 
 /*
  * What the application is doing when the fault strikes. `moments` say where a cell's moment is: traps of
- * test/support/fault-proxy.js. Each situation writes the cell's key into the ledger once, or tries to.
+ * test/support/fault-proxy.js. Each situation but the one that reads writes the cell's key into the ledger once, or tries to.
  */
 
 const { setTimeout: pause } = require('node:timers/promises');
@@ -12,6 +12,7 @@ const MOMENTS = ['before', 'inside', 'sent', 'executed', 'answering'];
 
 const everyMoment = (trap) => Object.fromEntries(MOMENTS.map((moment) => [moment, { ...trap, moment }]));
 
+const READ = 'select $1::text from pg_sleep($2::float8)';
 const LONE = 'insert into ledger select $1::text from pg_sleep($2::float8)';
 const NOTE = 'insert into notes values ($1)';
 
@@ -75,8 +76,17 @@ const SITUATIONS = [
     },
   },
   {
+    id: 'read',
+    name: 'in a read',
+    reads: true,
+    warm: warmUp(1),
+    moments: everyMoment({ text: /^select \$1::text from pg_sleep/ }),
+    run: (cell) =>
+      cell.write(() => cell.call('SELECT', () => cell.pool.query({ text: READ, values: [cell.key, 0.2] }))),
+  },
+  {
     id: 'query',
-    name: 'in a query',
+    name: 'in a write',
     warm: warmUp(1),
     moments: everyMoment({ text: /^insert into ledger/ }),
     run: (cell) => insert(cell, { seconds: 0.2 }),
