@@ -139,11 +139,14 @@ const FAULTS = [
   {
     id: 'killed',
     name: 'backend killed (`pg_terminate_backend`)',
-    async strike(cell) {
-      await cell.rig.cluster.psql(
-        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${cell.key}'`,
+    // Those that are there: the pool may open others meanwhile.
+    async strike({ rig: { cluster }, key }) {
+      const killed = await cluster.psql(
+        `select pid, pg_terminate_backend(pid) from pg_stat_activity where application_name = '${key}'`,
       );
-      await until(async () => (await cell.backends()) === '0', { what: 'the backends to be gone' });
+      const pids = killed.split('\n').map((line) => parseInt(line, 10));
+      const left = `select count(*) from pg_stat_activity where pid in (${pids})`;
+      await until(async () => (await cluster.psql(left)) === '0', { what: 'the backends to be gone' });
     },
     usual: ['sent', 'executed'],
     moments: { commit: ['before', 'executed'], connecting: ['executed'], cancel: ['before'] },
