@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { childrenOf } = require('../../../support/processes');
-const { giveToServerUser } = require('../../../support/server-user');
+const { giveToServerUser, runAsServerUser } = require('../../../support/server-user');
 
 const SIZE_MIB = 8;
 // A segment of the log has 16 MiB and must still fit, or the server would end itself.
@@ -66,6 +66,15 @@ class SmallDisk {
   }
 }
 
+// As the process' own user: root may lack the right to touch others' limits.
+function limitFiles(pid, soft) {
+  try {
+    runAsServerUser('prlimit', [`--pid=${pid}`, `--fsize=${soft}:`]);
+  } catch (error) {
+    if (!/No such process/.test(error.message)) throw error; // It has ended meanwhile.
+  }
+}
+
 /** Where nothing may be mounted: the system refuses files above a size, which to the server is nearly the same. */
 class FileLimit {
   how = `files limited to ${FILE_LIMIT / 2 ** 20} MiB (RLIMIT_FSIZE), because nothing may be mounted here`;
@@ -79,8 +88,7 @@ class FileLimit {
 
   #limit(soft) {
     const postmaster = this.#cluster.pid();
-    for (const pid of [postmaster, ...childrenOf(postmaster)])
-      run('prlimit', `--pid=${pid}`, `--fsize=${soft}:`);
+    for (const pid of [postmaster, ...childrenOf(postmaster)]) limitFiles(pid, soft);
   }
 
   fill() {
