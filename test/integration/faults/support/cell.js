@@ -49,7 +49,7 @@ class Cell {
       acquireTimeoutMillis: this.timeout,
       connectionTimeoutMillis: Math.min(2000, this.timeout - 300),
       idleTimeoutMillis: 60_000,
-      maxRetries: 3,
+      maxRetries: 6,
       retryDelay: 50,
       retryMaxDelay: 200,
       circuitBreaker: { failureThreshold: 5, resetTimeout: 300 },

@@ -24,13 +24,15 @@ const OPENING = ['connecting', 'tls'];
 const inAll = (situations, value) => Object.fromEntries(situations.map((situation) => [situation, value]));
 
 const DONE = ['done'];
+// Of a transaction whose COMMIT was never asked for.
+const NOTHING_LEFT = ['rolled-back', 'not-sent'];
 
 const cut = (how) => ({
   strike: (_cell, link) => link.cut(how),
   usual: CUT,
   ends: true,
   sparesInnocents: true,
-  must: { idle: DONE },
+  must: { idle: DONE, transaction: NOTHING_LEFT },
 });
 
 function refuse(cell) {
@@ -53,6 +55,7 @@ const shutOff = (how, noMore) => ({
   usual: CUT,
   ends: true,
   everyLink: false,
+  must: { transaction: NOTHING_LEFT },
 });
 
 const restart = (mode) => ({
@@ -68,6 +71,7 @@ const restart = (mode) => ({
   timeout: 5000,
   ends: true,
   everyLink: false,
+  must: { transaction: NOTHING_LEFT },
 });
 
 /** Sessions until the server takes no more. */
@@ -105,7 +109,6 @@ const FAULTS = [
     usual: ['inside', 'answering'],
     moments: { cancel: ['inside'] },
     none: { idle: 'no message is under way' },
-    must: {},
   },
   {
     id: 'stall to server',
@@ -152,7 +155,7 @@ const FAULTS = [
     moments: { commit: ['before', 'executed'], connecting: ['executed'], cancel: ['before'] },
     ends: true,
     everyLink: false,
-    must: { idle: DONE },
+    must: { idle: DONE, transaction: NOTHING_LEFT },
     none: { tls: 'there is no session yet' },
   },
   restart('immediate'),
