@@ -21,7 +21,7 @@ const { values: args } = parseArgs({
 });
 
 const MOCHA = path.join(ROOT, 'node_modules/mocha/bin/mocha.js');
-const TESTS = ['test/unit', 'test/integration', 'test/differential'];
+const TESTS = ['test/unit', 'test/integration', 'test/integration/faults', 'test/differential'];
 
 async function nodeOf(version) {
   const platform = `node-${os.platform()}-${os.arch()}`;

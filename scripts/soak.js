@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * npm run soak [-- --seconds 60 --callers 64 --max 10]
+ * npm run soak [-- --seconds 60 --callers 64 --max 10], or npm run soak -- --faults (see soak-faults.js)
  *
  * Many callers on few connections, for long: no error, never more backends than `max`, and memory that does not grow once
  * the pool is warm. Exits 1 when one of these does not hold.
@@ -9,9 +9,13 @@
 
 const { parseArgs } = require('node:util');
 const { startCluster } = require('../test/support/cluster');
+const { growth } = require('./lib/memory');
 
 const { values: args } = parseArgs({
   options: {
+    faults: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    plant: { type: 'string' },
     seconds: { type: 'string', default: '60' },
     callers: { type: 'string', default: '64' },
     max: { type: 'string', default: '10' },
@@ -48,12 +52,6 @@ async function callUntil(pool, end, tally, offset) {
   }
 }
 
-/** Median of the readings: a single reading depends on when the garbage collector last ran. */
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-}
-
 async function watch(observer, end, begin, seen) {
   while (Date.now() < end) {
     const { rows } = await observer.query(
@@ -64,14 +62,6 @@ async function watch(observer, end, begin, seen) {
     seen.rss.push({ seconds, bytes: process.memoryUsage.rss() });
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-function growth(rss) {
-  const warm = rss.filter((r) => r.seconds >= WARM_SECONDS);
-  const quarter = Math.max(1, Math.floor(warm.length / 4));
-  const early = median(warm.slice(0, quarter).map((r) => r.bytes));
-  const late = median(warm.slice(-quarter).map((r) => r.bytes));
-  return { early, late, ratio: late / early };
 }
 
 async function main() {
@@ -100,7 +90,7 @@ async function main() {
 }
 
 function report(tally, seen, metrics) {
-  const memory = growth(seen.rss);
+  const memory = growth(seen.rss, WARM_SECONDS);
   const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
   const { p50, p99, max } = metrics.latency.total;
   console.log(`answered      ${tally.answered} (${Math.round(tally.answered / SECONDS)} a second)`);
@@ -120,7 +110,8 @@ function report(tally, seen, metrics) {
   if (!Object.values(checks).every(Boolean)) process.exitCode = 1;
 }
 
-main().catch((error) => {
+const run = args.faults ? () => require('./soak-faults').soakFaults(args) : main;
+run().catch((error) => {
   console.error(error);
   process.exitCode = 1;
 });

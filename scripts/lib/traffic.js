@@ -139,4 +139,4 @@ function quantile(values, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 }
 
-module.exports = { Traffic, quantile };
+module.exports = { Traffic, quantile, randomNumbers };

@@ -8,6 +8,7 @@ const { findBinaries } = require('./binaries');
 const { makeCertificates } = require('./certificates');
 const { until } = require('./poll');
 const { freePort } = require('./ports');
+const { childrenOf, signalAll } = require('./processes');
 const { guard, unguard } = require('./reaper');
 const { giveToServerUser, runAsServerUser, spawnServer } = require('./server-user');
 
@@ -31,6 +32,7 @@ class Cluster {
   #bin;
   #dir;
   #server = null;
+  #frozen = [];
 
   constructor(options) {
     this.#options = options;
@@ -119,6 +121,7 @@ class Cluster {
   async stop({ mode = 'fast', remove = true } = {}) {
     const server = this.#server;
     if (this.pid()) {
+      this.thaw();
       const exited = new Promise((resolve) => server.once('exit', resolve));
       server.kill(STOP_SIGNALS[mode]);
       await exited;
@@ -127,6 +130,19 @@ class Cluster {
     if (!remove) return;
     unguard(this.#guarded);
     fs.rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Stops every process of the server where it is: connections stay, and nobody answers. Until thaw() or stop(). */
+  freeze() {
+    const postmaster = this.pid();
+    signalAll([postmaster], 'SIGSTOP'); // First: what it cannot start cannot be missed.
+    this.#frozen = [postmaster, ...childrenOf(postmaster)];
+    signalAll(this.#frozen, 'SIGSTOP');
+  }
+
+  thaw() {
+    signalAll(this.#frozen, 'SIGCONT');
+    this.#frozen = [];
   }
 
   /** Stops and starts again on the same port with the same data. */
@@ -217,6 +233,7 @@ class Cluster {
 
   #guarded = {
     pid: () => this.pid(),
+    wake: () => this.thaw(),
     goneFile: '',
     dir: '',
   };

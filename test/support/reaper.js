@@ -6,7 +6,7 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 const STOP_WAIT_MS = 5000;
 const STOP_POLL_MS = 10;
 
-/** Servers of this process that still run: `{ pid(), goneFile, dir }`. @type {Set<object>} */
+/** Servers of this process that still run: `{ pid(), wake(), goneFile, dir }`. @type {Set<object>} */
 const living = new Set();
 
 /**
@@ -49,6 +49,7 @@ function reapAll() {
 function kill(server) {
   const pid = server.pid();
   if (!pid) return;
+  server.wake?.(); // One that a test has frozen would not hear us.
   try {
     process.kill(pid, 'SIGQUIT');
   } catch (err) {
