@@ -32,7 +32,7 @@ static void op_cancel(void *io, keel__conn *conn) {
 
 static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
   (void)io;
-  (void)reason;
+  if (reason == KEEL__CLOSE_SHUTDOWN || reason == KEEL__CLOSE_DESTROYED) keel__wire_cancels_last(conn);
   keel__wire_close(conn);
 }
 
