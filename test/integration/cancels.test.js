@@ -81,6 +81,10 @@ describe('cancels beside queries that nobody cancels', function () {
         await giveUp(victimOf(n));
         tally.tooLate += 1;
       } catch (error) {
+        if (error.code === 'KEEL_QUEUE_FULL') {
+          await later(1); // its time was too short to begin with: no cancel, and none of the count
+          continue;
+        }
         if (!['KEEL_ABORTED', 'KEEL_QUERY_TIMEOUT'].includes(error.code)) throw error;
         tally.cancelled += 1;
         tally[error.outcome === 'not-sent' ? 'notSent' : 'running'] += 1;
