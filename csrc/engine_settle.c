@@ -47,7 +47,7 @@ static void op_inquire(void *io, keel__conn *conn, const keel__request *request)
 
 static void op_close(void *io, keel__conn *conn, keel__close_reason reason) {
   (void)io;
-  (void)reason;
+  if (reason == KEEL__CLOSE_SHUTDOWN || reason == KEEL__CLOSE_DESTROYED) keel__wire_cancels_last(conn);
   keel__wire_close(conn);
 }
 

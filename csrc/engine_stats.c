@@ -10,6 +10,15 @@ static uint32_t count_states(const keel__pool *pool, keel__conn_state first, kee
   return count;
 }
 
+static void copy_reasons(const uint64_t closed_for[], keel_pool_stats *stats) {
+  stats->closed_lost = (double)closed_for[KEEL__CLOSE_LOST];
+  stats->closed_idle = (double)closed_for[KEEL__CLOSE_IDLE_TIMEOUT];
+  stats->closed_retired = (double)(closed_for[KEEL__CLOSE_LIFETIME] + closed_for[KEEL__CLOSE_MAX_USES]);
+  stats->closed_released = (double)closed_for[KEEL__CLOSE_DESTROYED];
+  stats->closed_unclean = (double)closed_for[KEEL__CLOSE_RESET_FAILED];
+  stats->closed_silent = (double)closed_for[KEEL__CLOSE_CANCEL_SILENT];
+}
+
 static void copy_counters(const keel__pool *pool, keel_pool_stats *stats) {
   const keel__counters *counters = &pool->counters;
   stats->started = (double)counters->started;
@@ -26,6 +35,7 @@ static void copy_counters(const keel__pool *pool, keel_pool_stats *stats) {
   stats->closed = (double)counters->closed;
   stats->connect_failed = (double)counters->connect_failed;
   stats->resets = (double)counters->resets;
+  copy_reasons(counters->closed_for, stats);
 }
 
 /* The engine's clock counts from somewhere. */

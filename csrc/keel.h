@@ -209,8 +209,8 @@ KEEL_API uint32_t keel_pool_id(const keel_pool *pool);
 
 /* Begins to close. New work is refused (KEEL_POOL_CLOSED); requests waiting for a lease are settled so at once; accepted
  * statements finish; whatever is left after `timeout_ms` (negative: the pool's drain_timeout_ms) is cancelled and its
- * connections are closed. With `force` the timeout is 0. KEEL_EV_POOL_CLOSED comes last, once. Calling again may only
- * shorten the time left. Any thread. */
+ * connections are closed (a server that does not even take the cancel is waited for a second at most). With `force` the
+ * timeout is 0. KEEL_EV_POOL_CLOSED comes last, once. Calling again may only shorten the time left. Any thread. */
 KEEL_API void keel_pool_close(keel_pool *pool, int64_t timeout_ms, int force);
 
 /* Frees the handle. After KEEL_EV_POOL_CLOSED only. Any thread. */
@@ -406,6 +406,9 @@ typedef struct keel_pool_stats {
   int state;   /* 0 open, 1 draining, 2 closed */
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;
+  /* Of `closed` below: their link died, they were idle for too long, retired (age, uses), given back to be closed, could not be
+   * made clean, or their server was silent after a cancel. */
+  double closed_lost, closed_idle, closed_retired, closed_released, closed_unclean, closed_silent;
   double created, closed, connect_failed, resets;
   /* The breaker: keel_breaker_state, failures in a row, how often it has opened, requests it has refused, when the last
    * failure was that counted (ms since 1970; 0: never). */

@@ -34,10 +34,10 @@ function rejectForCaller(resolve, make) {
 }
 
 /** Where the call of `entry` came from, formatted only when it is read. */
-function captureSite(entry) {
+function captureSite(entry, frames = Math.min(Error.stackTraceLimit, FRAMES)) {
   const site = {};
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = Math.min(limit, FRAMES);
+  Error.stackTraceLimit = frames;
   Error.captureStackTrace(site, entry);
   Error.stackTraceLimit = limit;
   return site;

@@ -207,6 +207,7 @@ const OPTIONS_IN_C = {
 
 /** keel_pool_stats in its order; each latency is a summary of eight figures. */
 const COUNTS = [
+  ...['closedLost', 'closedIdle', 'closedRetired', 'closedReleased', 'closedUnclean', 'closedSilent'],
   ...[
     'state',
     'started',

@@ -10,6 +10,7 @@ const { version } = require('../package.json');
 const Pool = require('./pool');
 const Query = require('./query');
 const Result = require('./result');
+const { installShutdownHandlers } = require('./shutdown');
 const TypeOverrides = require('./type-overrides');
 const utils = require('./utils');
 
@@ -32,6 +33,7 @@ module.exports = {
   KeelError,
   version,
   hardenedDefaults,
+  installShutdownHandlers,
 };
 
 function hardenedDefaults(env = process.env) {

@@ -15,6 +15,7 @@ export const {
   utils,
   KeelError,
   hardenedDefaults,
+  installShutdownHandlers,
   version,
 } = pg;
 

@@ -178,7 +178,7 @@ class PoolClients {
     client._txStatus = 'I';
     link.leasedAt = info.leasedAt ?? performance.now();
     if (pool.options.allowExitOnIdle) pool._engine.ref();
-    const stopWatching = takenAt && this.watchLeak(takenAt);
+    link.held = takenAt && pool._leaks.begin(takenAt);
     emitSafely(pool, 'acquire', client);
     let released = false;
     client.release = (reason) => {
@@ -187,7 +187,7 @@ class PoolClients {
         throw new KeelError(CODES.MISUSE, text);
       }
       released = true;
-      stopWatching?.();
+      this.keepsItself(client);
       this.takeBack(client, reason);
     };
     return client;
@@ -228,14 +228,11 @@ class PoolClients {
     link.lease = 0;
   }
 
-  watchLeak(takenAt) {
-    const { pool } = this;
-    const start = performance.now();
-    const timer = setTimeout(() => {
-      emitSafely(pool, 'leak', { heldMs: performance.now() - start, stack: takenAt.stack });
-    }, Number(pool.options.leakDetectionThreshold));
-    timer.unref();
-    return () => clearTimeout(timer);
+  /** The client is with nobody, or with the pool itself for a query: it cannot leak. */
+  keepsItself({ _link: link }) {
+    if (link?.held === undefined) return;
+    this.pool._leaks.end(link.held);
+    link.held = undefined;
   }
 
   expired(lifetimeMs) {

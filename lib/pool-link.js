@@ -15,6 +15,7 @@ class PoolLink extends Link {
     this.settingUp = false; // lent to the pool itself, for hooks and listeners
     this.told = false; // a lone query has been told of its death
     this.removeOnRelease = false;
+    this.held = undefined; // while it is out and watched for leaks
   }
 
   /** Makes `client`, which has never connected, the one of this connection. */

@@ -1,7 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('events');
-const { captureSite, rejectForCaller } = require('./caller');
+const { rejectForCaller } = require('./caller');
 const Client = require('./client');
 const ConnectionParameters = require('./connection-parameters');
 const { BREAKER_ACTIONS, openPool } = require('./engine');
@@ -12,6 +12,8 @@ const { Health } = require('./health');
 const { breakerStateOf, healthOf, metricsOf } = require('./metrics');
 const { checkPoolOptions, poolEngineOptions } = require('./options');
 const { Passwords } = require('./passwords');
+const { FOR_EVER, endedTwice, readEndOptions } = require('./end-options');
+const { leaksOf } = require('./leaks');
 const { PoolClients } = require('./pool-clients');
 const { Passing } = require('./pool-passing');
 const { Wait } = require('./pool-wait');
@@ -22,7 +24,6 @@ const { RowStream, StreamStatement, streamConfig } = require('./stream');
 const TypeOverrides = require('./type-overrides');
 
 const IDLE_TIMEOUT_OF_PG = 10_000;
-const FOR_EVER = 2 ** 31 - 1;
 
 const originalClientQuery = Client.prototype.query;
 
@@ -75,6 +76,7 @@ class Pool extends EventEmitter {
     hide(this, '_holdsClients', new PoolClients(this));
     hide(this, '_engine', openPool(this._engineOptions(parameters), this._holdsClients.handlers()));
     hide(this, '_passing', new Passing(this._engine));
+    hide(this, '_leaks', leaksOf(this));
     if (this.options.allowExitOnIdle) this._engine.keepAlive = 'work';
   }
 
@@ -92,8 +94,7 @@ class Pool extends EventEmitter {
     const wait = new Wait(this);
     const promise = callback ? undefined : wait.promise(this.Promise);
     if (callback) wait.answerTo(callback, Pool.prototype.connect);
-    // Leaks are rare and looked for in development: there the stack is worth its price.
-    if (this.options.leakDetectionThreshold) wait.takenAt = captureSite(Pool.prototype.connect);
+    wait.takenAt = this._leaks?.siteOf(Pool.prototype.connect);
     const passed = this._passing.take();
     if (passed !== undefined) {
       queueMicrotask(() => wait.leased(passed));
@@ -145,14 +146,28 @@ class Pool extends EventEmitter {
   /** @internal */
   _openStream(config, hooks) {
     const statement = new StreamStatement(this, this._types, hooks).read(config);
+    if (this._leaks !== undefined) this._watchStream(statement);
     if (this._takesLongWay(config)) this._streamThroughClient(statement, config);
     else this._ask(statement);
     return statement;
   }
 
+  // Its connection is not free before its rows are taken; as long as they are, however slowly, nothing has leaked.
+  _watchStream(statement) {
+    let taken = 0;
+    const moves = () => {
+      const waits = statement.available > 0 && statement.taken === taken;
+      taken = statement.taken;
+      return !waits;
+    };
+    const held = this._leaks.begin(this._leaks.siteOf(Pool.prototype._watchStream), moves);
+    statement.onEnd = () => this._leaks.end(held);
+  }
+
   _streamThroughClient(statement, config) {
     this.connect((error, client) => {
       if (error) return statement.failLater(() => error);
+      this._holdsClients.keepsItself(client);
       if (statement.settled) return client.release();
       statement.owner = client;
       if (config.types === undefined) statement.result._types = client._types;
@@ -198,8 +213,9 @@ class Pool extends EventEmitter {
   _queryThroughClient(config, values, answer) {
     const run = (settled) => {
       this.connect((error, client) => {
-        if (error) settled(error);
-        else queryAndRelease(client, config, values, settled);
+        if (error) return settled(error);
+        this._holdsClients.keepsItself(client);
+        return queryAndRelease(client, config, values, settled);
       });
     };
     if (answer) return run(answer);
@@ -260,27 +276,37 @@ class Pool extends EventEmitter {
 
   /**
    * New work is refused and waiting requests are settled at once; running statements finish and clients that are out
-   * are waited for, as long as `timeout` (`drainTimeout`, or for ever as in pg) allows.
+   * are waited for, as long as `timeout` (`drainTimeout`, or for ever as in pg) allows. Once more is an error, as in pg,
+   * unless it says how to end: then the end that is under way comes so much sooner.
    * @param {Function | { timeout?: number, force?: boolean }} [options]
    */
   end(options) {
     const callback = typeof options === 'function' ? options : undefined;
-    if (this.ending) {
-      const error = new KeelError(CODES.POOL_CLOSED, 'Called end on pool more than once');
-      return callback ? callback(error) : this.Promise.reject(error);
-    }
-    const { timeout, force, error } = readEndOptions(callback ? {} : (options ?? {}));
-    if (error !== undefined) return this.Promise.reject(error);
+    const { hastens, timeout, force, error } = readEndOptions(callback ? {} : (options ?? {}));
+    const refused = error ?? (this.ending && !hastens ? endedTwice() : undefined);
+    if (refused !== undefined) return callback ? callback(refused) : this.Promise.reject(refused);
+    const usual = this.ending ? undefined : this.options.drainTimeout;
+    if (!this.ending) this._beginEnd();
+    if (callback) this._whenEnded.then(() => safeCall(callback));
+    this._engine.close(timeout ?? usual ?? FOR_EVER, force ?? false);
+    return callback ? undefined : this._whenEnded;
+  }
+
+  _beginEnd() {
     this.ending = true;
     this._whenEnded = new this.Promise((resolve) => (this._endCallback = resolve));
-    if (callback) this._whenEnded.then(() => safeCall(callback));
-    this._engine.close(timeout ?? this.options.drainTimeout ?? FOR_EVER, force ?? false);
-    return callback ? undefined : this._whenEnded;
+  }
+
+  /** @internal end(), for whoever may call it any number of times. */
+  _endOrJoin(options) {
+    const joins = this.ending && !readEndOptions(options ?? {}).hastens;
+    return joins ? this._whenEnded : this.end(options);
   }
 
   /** @internal */
   _closed() {
     this.ended = true;
+    this._leaks?.close();
     for (const wait of this._waits) wait.fail(closedError);
     this._health.closed();
     this._endCallback?.();
@@ -394,13 +420,6 @@ function queryAndRelease(client, config, values, settled) {
     client.release();
     settled(error);
   }
-}
-
-function readEndOptions({ timeout, force }) {
-  const isValid = timeout === undefined || (Number.isInteger(timeout) && timeout >= 0 && timeout <= FOR_EVER);
-  if (isValid) return { timeout, force };
-  const message = `timeout: accepted is a whole number of milliseconds from 0 to ${FOR_EVER}`;
-  return { error: new KeelError(CODES.CONFIG, message, { option: 'timeout' }) };
 }
 
 function whereOf({ host, port }) {

@@ -48,9 +48,11 @@ class StreamStatement extends Statement {
     this.acknowledges = true;
     this.batchSize = DEFAULT_BATCH;
     this.available = 0; // rows that can be taken
+    this.taken = 0; // rows that were
     this.over = false;
     this.onProgress = () => {};
     this.onSettled = () => {};
+    this.onEnd = undefined; // its pool's, where leaks are looked for
     this.makeError = undefined;
     this._hooks = hooks;
     this._blocks = [];
@@ -146,6 +148,7 @@ class StreamStatement extends Statement {
     this.over = true;
     this.makeError = this._discards ? undefined : makeError;
     this.onSettled();
+    this.onEnd?.();
     this.onProgress();
   }
 
@@ -155,6 +158,7 @@ class StreamStatement extends Statement {
     const block = this._blocks[0];
     const row = block.rows[this._at++];
     this.available -= 1;
+    this.taken += 1;
     if (this._at === block.rows.length) this._finishBlock();
     return row;
   }
@@ -165,6 +169,7 @@ class StreamStatement extends Statement {
       const { rows } = this._blocks[0];
       const end = Math.min(rows.length, this._at + this.batchSize - batch.length);
       this.available -= end - this._at;
+      this.taken += end - this._at;
       for (; this._at < end; this._at++) batch.push(rows[this._at]);
       if (end === rows.length) this._finishBlock();
     }

@@ -1,14 +1,16 @@
 'use strict';
 
 /*
- * `npm run demo`: the example server at work on a real PostgreSQL, from nothing. `npm run demo -- --keep` leaves it
- * running until Ctrl-C; `--seconds N` and `--concurrency N` shape the traffic.
+ * `npm run demo`: the example server at work on a real PostgreSQL, from nothing. In the middle of it the database is killed and
+ * started again. `npm run demo -- --keep` leaves it running until Ctrl-C; `--seconds N`, `--outage N` (seconds; 0: none) and
+ * `--concurrency N` shape what happens.
  */
 
 const { spawn } = require('node:child_process');
 const http = require('node:http');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { compareOrders, reportOutage, runOutage } = require('./lib/outage');
 const { ROOT, run, step } = require('./lib/run');
 const { setUp } = require('./lib/setup');
 const { Traffic, quantile } = require('./lib/traffic');
@@ -20,7 +22,8 @@ const STOP_TIMEOUT_MS = 20_000;
 const { values: options } = parseArgs({
   options: {
     keep: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '6' },
+    outage: { type: 'string', default: '4' },
     concurrency: { type: 'string', default: '32' },
     port: { type: 'string', default: '0' },
   },
@@ -95,19 +98,78 @@ async function stopServer(child) {
   if (code !== 0) throw new Error(`the server ended with ${code} when it was asked to stop`);
 }
 
-async function sendTraffic(url) {
-  const traffic = new Traffic(url, { concurrency: Number(options.concurrency) });
-  const started = performance.now();
-  const progress = setInterval(() => {
-    const seconds = Math.round((performance.now() - started) / 1000);
-    console.log(`  ${seconds} s: ${traffic.count} requests, ${traffic.failures.length} failed`);
-  }, 1000);
-  try {
-    await traffic.run(Number(options.seconds));
-  } finally {
-    clearInterval(progress);
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A line each second: what was answered, what was refused, and how the server's pool sees its database. */
+class Progress {
+  #traffic;
+  #url;
+  #started = performance.now();
+  // A line that cannot be had is left out.
+  #timer = setInterval(() => this.#print().catch(() => {}), 1000);
+  #answered = 0;
+  #refused = 0;
+
+  constructor(traffic, url) {
+    this.#traffic = traffic;
+    this.#url = url;
+    console.log('    time   answered  status 503   breaker     connections');
   }
-  return { traffic, seconds: (performance.now() - started) / 1000 };
+
+  mark(text) {
+    console.log(`  ${this.#time()}   -- ${text}`);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
+
+  get seconds() {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  #time() {
+    return `${this.seconds.toFixed(1).padStart(4)} s`;
+  }
+
+  async #print() {
+    const { count } = this.#traffic;
+    const refused = this.#traffic.refusals.length;
+    const line = [
+      `  ${this.#time()}`,
+      `${count - this.#answered}`.padStart(9),
+      `${refused - this.#refused}`.padStart(10),
+    ];
+    this.#answered = count;
+    this.#refused = refused;
+    const { breaker, connections } = (await getJson(`${this.#url}/metrics.json`)).nodes[0];
+    console.log([...line, breaker.state.padEnd(9), connections.total].join('   '));
+  }
+}
+
+async function sendTraffic(url, cluster) {
+  const before = Number(await cluster.psql('select count(*) from orders'));
+  const traffic = new Traffic(url, { concurrency: Number(options.concurrency) });
+  const progress = new Progress(traffic, url);
+  const sent = traffic.run();
+  let outage;
+  try {
+    await sleep(Number(options.seconds) * 500);
+    const mark = (text) => progress.mark(text);
+    const seconds = Number(options.outage);
+    if (seconds > 0) outage = await runOutage({ cluster, traffic, seconds, mark });
+    await sleep(Number(options.seconds) * 500);
+  } finally {
+    traffic.stop();
+    progress.stop();
+  }
+  await sent;
+  return {
+    traffic,
+    outage,
+    seconds: progress.seconds,
+    orders: await compareOrders(cluster, traffic, before),
+  };
 }
 
 function interruption() {
@@ -142,22 +204,25 @@ function reportTraffic({ traffic, seconds }) {
   console.table([...kinds.map(([name, list]) => row(name, list)), row('all', all)]);
   const rate = Math.round(all.length / seconds);
   console.log(
-    `${all.length} requests in ${seconds.toFixed(1)} s (${rate}/s), ${traffic.failures.length} failed`,
+    `${all.length} requests answered in ${seconds.toFixed(1)} s (${rate}/s), ${traffic.refusals.length} sent away ` +
+      `with status 503, ${traffic.failures.length} failed`,
   );
   for (const failure of traffic.failures.slice(0, 5)) console.log(`  ${failure}`);
 }
 
 function reportPool(metrics) {
   const { queries, latency, nodes } = metrics;
-  const { connections } = nodes[0];
+  const { breaker, connections } = nodes[0];
   const ms = (summary) => `p50 ${summary.p50.toFixed(2)} ms, p99 ${summary.p99.toFixed(2)} ms`;
   console.log(`pool "${metrics.name}", ${metrics.state}:`);
   console.log(
-    `  queries      ${queries.succeeded} succeeded, ${queries.failed} failed, ${queries.retried} retried`,
+    `  queries      ${queries.succeeded} succeeded, ${queries.failed} failed, ${queries.rejected} refused, ` +
+      `${queries.retried} retried`,
   );
   console.log(
     `  connections  ${connections.total} of at most ${connections.max}; ${connections.created} opened`,
   );
+  console.log(`  breaker      ${breaker.state}; opened ${breaker.opened} times, refused ${breaker.rejected}`);
   console.log(`  waiting      ${ms(latency.queue)}`);
   console.log(`  server       ${ms(latency.server)}`);
   console.log(`  total        ${ms(latency.total)}`);
@@ -180,13 +245,15 @@ async function work() {
   const cluster = await step('database', startDatabase);
   await step('migrations and sample data', () => migrate(cluster));
   const url = await step('example server', () => startServer(cluster));
-  const sent = await step(`traffic for ${options.seconds} s, ${options.concurrency} at a time`, () =>
-    sendTraffic(url),
+  const sent = await step(`traffic, ${options.concurrency} requests at a time`, () =>
+    sendTraffic(url, cluster),
   );
   reportTraffic(sent);
+  const faults = sent.outage === undefined ? [] : reportOutage(sent.outage, sent.traffic, sent.orders);
   reportPool(await getJson(`${url}/metrics.json`));
-  if (sent.traffic.failures.length > 0) process.exitCode = 1;
-  if (sent.traffic.count === 0) throw new Error('no request was sent');
+  for (const fault of faults) console.log(`✗ ${fault}`);
+  if (sent.traffic.failures.length + faults.length > 0) process.exitCode = 1;
+  if (sent.traffic.count === 0) throw new Error('no request was answered');
   if (options.keep)
     console.log(`\nThe server stays at ${url}, its database at ${cluster.url}\nCtrl-C stops both.`);
 }

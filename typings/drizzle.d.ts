@@ -15,6 +15,9 @@ import type {
   StreamOptions,
 } from './index.js';
 
+export { installShutdownHandlers } from './index.js';
+export type { ShutdownInfo, ShutdownOptions, ShutdownTarget } from './index.js';
+
 /** What `db.execute()` and writes without `returning()` resolve to: a result as pg gives it. */
 export interface KeelQueryResultHKT extends PgQueryResultHKT {
   type: QueryResult<Assume<this['row'], QueryResultRow>>;
@@ -162,7 +165,10 @@ export interface KeelDatabaseHandle<TSchema extends Record<string, unknown> = Re
   /** Asks every node now. Never rejects. */
   health: () => Promise<PoolHealth>;
   metrics: () => PoolMetrics;
-  /** Lets running work finish (for `timeout` milliseconds at most, then it is cancelled) and closes all connections. May be called again. */
+  /**
+   * Lets running work finish (for `timeout` milliseconds at most, then it is cancelled) and closes all connections. May be called
+   * again: it then waits for the same end, or hastens it with `timeout` or `force`.
+   */
   close: (options?: PoolEndOptions) => Promise<void>;
 }
 

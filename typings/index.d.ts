@@ -43,6 +43,7 @@ export * from './config';
 export * from './errors';
 export * from './metrics';
 export * from './query';
+export * from './shutdown';
 export * from './types';
 
 /** Quotes a name for use in a statement. */
@@ -149,7 +150,7 @@ export interface PoolEvents {
 }
 
 export interface PoolEndOptions {
-  /** Milliseconds running work may take to finish before it is cancelled. Default `drainTimeout`. */
+  /** Milliseconds for running work and clients that are out, before it is cancelled. Default `drainTimeout`. */
   timeout?: number | undefined;
   /** Cancel running work at once. */
   force?: boolean | undefined;
@@ -180,7 +181,12 @@ export class Pool extends EventEmitter {
     callback: (err: Error | undefined, client: PoolClient | undefined, done: (release?: any) => void) => void,
   ): void;
 
-  /** Lets running work finish, refuses new work, settles every waiter and closes all connections. */
+  /**
+   * Refuses new work, settles at once whoever waits for a client, lets accepted statements finish and clients that are out come
+   * back, then cancels what still runs and closes all connections. Resolves when they are closed, at the latest soon after
+   * `timeout`. Once more is an error as in pg, unless it is told `timeout` or `force`: then the end that is under way comes
+   * so much sooner, and both promises resolve with it.
+   */
   end(options?: PoolEndOptions): Promise<void>;
   end(callback: () => void): void;
 

@@ -158,9 +158,12 @@ export interface FailoverEvent {
   to: string;
 }
 
-/** Event `leak`: a client is held longer than `leakDetectionThreshold`. */
+/**
+ * Event `leak`: a client is held longer than `leakDetectionThreshold`, or the rows of a stream of the pool wait for so long that
+ * nobody takes one. Once for each; with no listener it is a warning of the process (`KEEL_LEAK`), once for each place.
+ */
 export interface LeakEvent {
   heldMs: number;
-  /** Where it was taken. */
+  /** A title and the frames that took it, the application's first. */
   stack: string;
 }

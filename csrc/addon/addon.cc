@@ -53,7 +53,16 @@ double *PutSummary(double *at, const keel_summary &summary) {
   return at;
 }
 
+double *PutReasons(double *at, const keel_pool_stats &stats) {
+  for (double count : {stats.closed_lost, stats.closed_idle, stats.closed_retired, stats.closed_released,
+                       stats.closed_unclean, stats.closed_silent}) {
+    *at++ = count;
+  }
+  return at;
+}
+
 double *PutCounts(double *at, const keel_pool_stats &stats) {
+  at = PutReasons(at, stats);
   const double counts[] = {double(stats.state), stats.started,    stats.succeeded, stats.failed,
                            stats.retried,       stats.timed_out,  stats.cancelled, stats.rejected,
                            stats.slow,          stats.running,    stats.total,     stats.idle,

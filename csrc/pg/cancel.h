@@ -11,10 +11,10 @@
 typedef struct keel__cancel keel__cancel;
 typedef void (*keel__cancel_done)(void *data);
 
-/* Begins. NULL: it could not, and the callback will not come. */
+/* Begins, or waits for its turn. NULL: it could not, and the callback will not come. */
 KEEL_MUST_CHECK keel__cancel *keel__cancel_start(const keel__target *target, PGconn *pg,
                                                  keel__cancel_done done, void *data);
-/* The callback will not come. The cancel itself goes on, and frees itself. */
+/* The callback will not come. A cancel on its way goes on, one that waits for its thread is given up; it frees itself. */
 void keel__cancel_orphan(keel__cancel *cancel);
 
 #endif

@@ -23,8 +23,9 @@ typedef struct keel__io {
   bool utf16;
   keel__list work; /* connections for which an op has left something to do */
   keel__rows rows;
-  int in_worker; /* lookups and cancels that another thread has not given back */
-  int cancels;   /* of these, the cancels */
+  int in_worker;              /* lookups and cancels that another thread has not given back */
+  int cancels;                /* of these, the cancels */
+  keel__list cancels_waiting; /* for a thread */
 } keel__io;
 
 /* Where and how the connections of one pool are opened. Written while the pool is opened, read by the engine thread. */

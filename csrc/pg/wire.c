@@ -5,6 +5,9 @@
 
 #include "../core/alloc.h"
 
+/* How long the end of a connection waits for its cancel to be delivered: no longer if the server is mute. */
+#define LAST_CANCEL_MS 1000
+
 void keel__wire_set_stage(keel__wire *wire, keel__stage stage) {
   wire->stage = stage;
 }
@@ -173,11 +176,22 @@ void keel__wire_close(keel__conn *conn) {
   keel__wire_want(wire, KEEL__WANT_CLOSE);
 }
 
+void keel__wire_cancels_last(keel__conn *conn) {
+  keel__wire *wire = conn->io;
+  if (wire != NULL) wire->cancels_last = true;
+}
+
 /* ---------------------------------------------------------------- doing what is wanted */
+
+static void do_close(keel__wire *wire);
 
 static void on_cancelled(void *data) {
   keel__wire *wire = data;
   wire->cancel = NULL;
+  if (wire->last_wait != NULL) {
+    do_close(wire);
+    return;
+  }
   keel__wire_lock(wire);
   keel__conn_cancel_delivered(wire->conn, keel__now());
   keel__wire_unlock(wire);
@@ -198,6 +212,30 @@ static void do_close(keel__wire *wire) {
   io->unlock(io->data);
 }
 
+static void on_last_wait_over(uv_timer_t *timer) {
+  do_close(timer->data);
+}
+
+/* Whoever ends a pool may exit right after it. Its statements are not to run on because their cancels were not sent. */
+static bool waits_for_cancel(keel__wire *wire) {
+  if (wire->cancel == NULL || !wire->cancels_last) return false;
+  uv_loop_t *loop = wire->target->io->loop;
+  wire->last_wait = keel__alloc(sizeof *wire->last_wait);
+  if (wire->last_wait == NULL) return false;
+  keel__wire_unwatch(wire);
+  uv_timer_init(loop, wire->last_wait);
+  wire->last_wait->data = wire;
+  uv_update_time(loop);
+  uv_timer_start(wire->last_wait, on_last_wait_over, LAST_CANCEL_MS, 0);
+  return true;
+}
+
+static void end_last_wait(keel__wire *wire) {
+  if (wire->last_wait == NULL) return;
+  uv_close((uv_handle_t *)wire->last_wait, on_closed);
+  wire->last_wait = NULL;
+}
+
 void keel__wire_destroy(keel__wire *wire) {
   if (keel__link_listed(&wire->work)) keel__list_remove(&wire->target->io->work, &wire->work);
   if (wire->lookup != NULL) keel__lookup_orphan(wire->lookup);
@@ -205,6 +243,7 @@ void keel__wire_destroy(keel__wire *wire) {
   /* Before libpq closes the socket, or the loop would watch a number that the next socket may get. */
   keel__wire_unwatch(wire);
   keel__connect_end_share(wire);
+  end_last_wait(wire);
   PQclear(wire->error);
   PQclear(wire->rows);
   PQfinish(wire->pg);
@@ -222,7 +261,7 @@ static void do_one(keel__wire *wire) {
   if (wants & KEEL__WANT_CLOSE) {
     /* The pool's end may cancel and close at once: the statement is not to run on without us. */
     if (wants & KEEL__WANT_CANCEL) do_cancel(wire);
-    do_close(wire);
+    if (!waits_for_cancel(wire)) do_close(wire);
     return;
   }
   if (wants & KEEL__WANT_OPEN) keel__connect_begin(wire);

@@ -57,6 +57,8 @@ typedef struct keel__wire {
   uv_timer_t *share; /* bounds the time of one address out of several; see connect.c */
   char *password;    /* the owner's answer, until it is used */
   keel__cancel *cancel;
+  bool cancels_last;         /* it is closed once its cancel has been delivered */
+  uv_timer_t *last_wait;     /* while it is told to close and waits for that */
   keel__item *head, *unsent; /* what is to be answered, in order; the first of it that is not on the wire */
   keel__item **tail;
   keel__phase phase;        /* of the head's answers */
@@ -101,6 +103,8 @@ void keel__wire_inquire(keel__conn *conn, const keel__query *query);
 /* The taker has acknowledged rows of the query; it has been settled and has no taker any more. */
 void keel__wire_acknowledged(keel__conn *conn, const keel__query *query);
 void keel__wire_settled(keel__conn *conn, const keel__query *query);
+/* It will be closed when its cancel, if it has one, has been delivered. */
+void keel__wire_cancels_last(keel__conn *conn);
 
 /* ---- the engine */
 /* Does what is wanted of all connections until nothing is left to do. */

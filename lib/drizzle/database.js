@@ -91,10 +91,8 @@ function companionsOf(pool) {
 
 // Programs that had three pools end all three.
 function closeOnce(pool) {
-  let closing;
   return function close(options) {
-    closing ??= pool.ending ? pool._whenEnded : pool.end(options);
-    return closing;
+    return pool._endOrJoin(options);
   };
 }
 

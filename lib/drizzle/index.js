@@ -2,7 +2,8 @@
 
 const { makeDriver } = require('./driver');
 const { requireOrm } = require('./orm');
+const { installShutdownHandlers } = require('../shutdown');
 
 const { createDatabase, drizzle, migrate } = makeDriver(requireOrm());
 
-module.exports = { createDatabase, drizzle, migrate };
+module.exports = { createDatabase, drizzle, installShutdownHandlers, migrate };

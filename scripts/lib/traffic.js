@@ -6,6 +6,8 @@ const http = require('node:http');
 const CUSTOMERS = 200;
 const PRODUCTS = 100;
 const CATEGORIES = ['books', 'garden', 'kitchen', 'music', 'toys'];
+// Whoever is sent away asks again much sooner than he is told to: what it costs to refuse is to be seen.
+const REFUSED_PAUSE_MS = 10;
 
 /** A repeatable stream of numbers (mulberry32): two runs send the same traffic. */
 function randomNumbers(seed) {
@@ -18,7 +20,7 @@ function randomNumbers(seed) {
   };
 }
 
-/** Sends mixed reads and writes to the example server, a bounded number at a time and for a bounded time. */
+/** Sends mixed reads and writes to the example server, a bounded number at a time, until it is stopped. */
 class Traffic {
   #url;
   #agent;
@@ -26,9 +28,13 @@ class Traffic {
   #unpaid = [];
   /** Orders known to be there. @type {number[]} */
   #orders = [];
-  #deadline = 0;
-  /** Per kind of request: latencies in ms. @type {Map<string, number[]>} */
+  #stopped = false;
+  /** Of the answers expected, per kind of request: latencies in ms. @type {Map<string, number[]>} */
   latencies = new Map();
+  /** The last of them came at this time, by performance.now(). */
+  lastAnswer = 0;
+  /** Answers 503: the database is not available. @type {{ at: number, ms: number, outcome: string, writes: boolean }[]} */
+  refusals = [];
   /** @type {string[]} */
   failures = [];
 
@@ -43,8 +49,16 @@ class Traffic {
     return [...this.latencies.values()].reduce((sum, list) => sum + list.length, 0);
   }
 
-  async run(seconds) {
-    this.#deadline = performance.now() + seconds * 1000;
+  /** Orders that the server has confirmed. */
+  get orders() {
+    return this.#orders;
+  }
+
+  stop() {
+    this.#stopped = true;
+  }
+
+  async run() {
     try {
       await Promise.all(Array.from({ length: this.concurrency }, () => this.#worker()));
     } finally {
@@ -53,20 +67,35 @@ class Traffic {
   }
 
   async #worker() {
-    while (performance.now() < this.#deadline) {
-      const { kind, method = 'GET', path, body, expected = 200, done } = this.#next();
+    while (!this.#stopped) {
+      const { method = 'GET', path, ...request } = this.#next();
       const started = performance.now();
       try {
-        const answer = await this.#send(method, path, body);
-        if (answer.status !== expected)
-          throw new Error(`status ${answer.status}: ${answer.text.slice(0, 200)}`);
-        done?.(JSON.parse(answer.text));
+        const answer = await this.#send(method, path, request.body);
+        await this.#take(answer, { ...request, method, started });
       } catch (err) {
         this.failures.push(`${method} ${path}: ${err.message}`);
       }
-      if (!this.latencies.has(kind)) this.latencies.set(kind, []);
-      this.latencies.get(kind).push(performance.now() - started);
     }
+  }
+
+  async #take({ status, text }, { kind, method, expected = 200, done, started }) {
+    const at = performance.now();
+    if (status === 503) {
+      this.refusals.push({
+        at,
+        ms: at - started,
+        outcome: JSON.parse(text).outcome,
+        writes: method === 'POST',
+      });
+      await new Promise((resolve) => setTimeout(resolve, REFUSED_PAUSE_MS));
+      return;
+    }
+    if (status !== expected) throw new Error(`status ${status}: ${text.slice(0, 200)}`);
+    done?.(JSON.parse(text));
+    this.lastAnswer = at;
+    if (!this.latencies.has(kind)) this.latencies.set(kind, []);
+    this.latencies.get(kind).push(at - started);
   }
 
   #next() {

@@ -1,13 +1,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { execFile, spawn } = require('node:child_process');
-const path = require('node:path');
-const { promisify } = require('node:util');
+const { environmentFor, killAll, migrate, start } = require('../support/example-server');
 const { sharedCluster } = require('../support/shared');
 const { until } = require('../support/poll');
-
-const SERVER = path.resolve(__dirname, '../../examples/server');
 
 describe('example server', function () {
   this.timeout(60_000);
@@ -17,23 +13,15 @@ describe('example server', function () {
     cluster = await sharedCluster();
     await cluster.psql('create database shop');
     const url = cluster.url.replace(/\/[^/]*$/, '/shop');
-    env = { ...process.env, DATABASE_URL: url, PORT: '0', LOG_LEVEL: 'error' };
-    await migrate('--seed');
+    env = environmentFor(url);
+    await migrate(env, '--seed');
     server = await start(env);
   });
 
   after(async () => {
     await server?.stop();
-    // Of a test that failed half-way.
-    for (const child of children) child.kill('SIGKILL');
+    killAll();
   });
-
-  function migrate(...args) {
-    return promisify(execFile)(process.execPath, ['--import', 'tsx', 'server/migrate.ts', ...args], {
-      cwd: SERVER,
-      env,
-    });
-  }
 
   async function ask(method, target, body) {
     const response = await fetch(server.url + target, {
@@ -46,7 +34,7 @@ describe('example server', function () {
   }
 
   it('migrates once, however often it is asked', async () => {
-    await Promise.all([migrate('--seed'), migrate('--seed')]);
+    await Promise.all([migrate(env, '--seed'), migrate(env, '--seed')]);
     assert.equal(await cluster.psql('select count(*) from drizzle.__drizzle_migrations', 'shop'), '1');
     assert.equal(await cluster.psql('select count(*) from products', 'shop'), '100');
   });
@@ -109,7 +97,7 @@ describe('example server', function () {
   }
 
   it('reports its health and its figures', async () => {
-    assert.equal((await ask('GET', '/healthz')).body.healthy, true);
+    assert.equal((await ask('GET', '/health')).body.healthy, true);
     const { body } = await ask('GET', '/metrics.json');
     assert.equal(body.state, 'open');
     assert.ok(body.queries.succeeded > 0);
@@ -142,31 +130,4 @@ describe('example server', function () {
 
 function customer(email) {
   return { name: 'Somebody', email, address: { street: 's', city: 'c', postcode: 'p', country: 'x' } };
-}
-
-const children = new Set();
-
-async function start(env) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts'], {
-    cwd: SERVER,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  children.add(child);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk) => (output += chunk));
-  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-  const url = await until(
-    () => {
-      if (child.exitCode !== null) return 'it ended';
-      return /listening on (\S+)/.exec(output)?.[1];
-    },
-    { timeout: 30_000, what: 'the server to listen' },
-  );
-  assert.match(url, /^http/);
-  const stop = () => {
-    child.kill('SIGTERM');
-    return ended;
-  };
-  return { url, stop, output: () => output };
 }

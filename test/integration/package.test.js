@@ -49,7 +49,8 @@ describe('installed as "pg"', () => {
       'program.mjs',
       `import pg, * as named from 'pg';
        for (const name of ['Client', 'Pool', 'Query', 'Result', 'DatabaseError', 'TypeOverrides', 'types', 'defaults',
-         'escapeIdentifier', 'escapeLiteral', 'Connection', 'KeelError', 'hardenedDefaults', 'version', 'libpqVersion']) {
+         'escapeIdentifier', 'escapeLiteral', 'Connection', 'KeelError', 'hardenedDefaults', 'version', 'libpqVersion',
+         'installShutdownHandlers']) {
          if (pg[name] === undefined || pg[name] !== named[name]) throw new Error(name);
        }
        const client = new pg.Client(JSON.parse(process.env.CONFIG));

@@ -1,10 +1,10 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const net = require('node:net');
 const { Client, Pool } = require('../../lib');
 const { sharedCluster } = require('../support/shared');
 const { until } = require('../support/poll');
+const { startMute } = require('../support/relay');
 
 describe('time limits and giving up', () => {
   let cluster;
@@ -28,22 +28,6 @@ describe('time limits and giving up', () => {
     (await cluster.psql(
       `select count(*) from pg_stat_activity where state = 'active' and query like '%${mark}%' and pid <> pg_backend_pid()`,
     )) !== '0';
-
-  async function muteServer() {
-    const sockets = new Set();
-    const server = net.createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => {});
-    });
-    await new Promise((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const close = () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    };
-    return { port: server.address().port, close };
-  }
 
   describe('of queries', () => {
     const LIMITS = {
@@ -75,6 +59,17 @@ describe('time limits and giving up', () => {
       await assert.rejects(client.query('select pg_sleep(60)'), { code: 'KEEL_QUERY_TIMEOUT' });
       assert.equal((await client.query('select 1 as a')).rows[0].a, 1);
       await client.end();
+    });
+
+    it('of a client that was lent: the others in its line are answered', async () => {
+      const pool = make();
+      const client = await pool.connect();
+      const late = client.query({ text: 'select pg_sleep(60)', timeout: 100 });
+      const behind = client.query('select 1 as a');
+      await assert.rejects(late, { code: 'KEEL_QUERY_TIMEOUT', outcome: 'unknown' });
+      assert.equal((await behind).rows[0].a, 1);
+      client.release();
+      assert.equal(pool.metrics().nodes[0].connections.closed, 0);
     });
 
     it('of one that still waits: it is never sent', async () => {
@@ -183,7 +178,7 @@ describe('time limits and giving up', () => {
 
   describe('to open a connection, on a server that says nothing', () => {
     it('of a Client', async () => {
-      const server = await muteServer();
+      const server = await startMute();
       const client = new Client({ ...cluster.config(), port: server.port, connectionTimeoutMillis: 100 });
       await assert.rejects(client.connect(), { message: 'timeout expired', code: 'KEEL_CONNECT_TIMEOUT' });
       await client.end();
@@ -191,7 +186,7 @@ describe('time limits and giving up', () => {
     });
 
     it('of a Pool', async () => {
-      const server = await muteServer();
+      const server = await startMute();
       const pool = make({ port: server.port, connectionTimeoutMillis: 100 });
       const expected = {
         ...{ code: 'KEEL_CONNECT_TIMEOUT', message: 'Connection terminated due to connection timeout' },
@@ -202,6 +197,52 @@ describe('time limits and giving up', () => {
       ]);
       await until(() => pool.totalCount === 0);
       server.close();
+    });
+
+    // The protocol's messages: a letter, a length that counts itself, what it holds.
+    const AUTHENTICATION_OK = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]);
+    const SILENT = {
+      'before TLS is agreed': [[], { ssl: { rejectUnauthorized: false } }],
+      'in the middle of the TLS handshake': [[Buffer.from('S')], { ssl: { rejectUnauthorized: false } }],
+      'once it knows who asks': [[AUTHENTICATION_OK], {}],
+      'in the middle of a message': [[AUTHENTICATION_OK.subarray(0, 4)], {}],
+    };
+    for (const [when, [answers, options]] of Object.entries(SILENT)) {
+      it(`which has gone silent ${when}`, async () => {
+        const server = await startMute(answers);
+        const pool = make({ port: server.port, connectionTimeoutMillis: 150, ...options });
+        const start = performance.now();
+        await assert.rejects(pool.query('select 1'), { code: 'KEEL_CONNECT_TIMEOUT', outcome: 'not-sent' });
+        const ms = performance.now() - start;
+        assert.ok(ms >= 149 && ms < 2000, `${ms} ms`);
+        await until(() => pool.totalCount === 0);
+        server.close();
+      });
+    }
+
+    it("a query's own limit holds for the opening too, and the attempt goes on for others", async () => {
+      const server = await startMute();
+      const pool = make({ port: server.port });
+      const controller = new AbortController();
+      const limited = pool.query({ text: 'select 1', timeout: 50 });
+      const aborted = pool.query({ text: 'select 2', signal: controller.signal });
+      await assert.rejects(limited, { code: 'KEEL_QUERY_TIMEOUT', outcome: 'not-sent' });
+      controller.abort();
+      await assert.rejects(aborted, { code: 'KEEL_ABORTED', outcome: 'not-sent' });
+      assert.equal(pool.totalCount, 1);
+      server.close();
+    });
+
+    it('a server that hangs up instead of answering is a failure, not a wait', async () => {
+      const server = await startMute();
+      const pool = make({ port: server.port });
+      const asked = assert.rejects(pool.query('select 1'), {
+        code: 'KEEL_CONNECT_FAILED',
+        outcome: 'not-sent',
+      });
+      await until(() => server.connections() > 0);
+      server.close();
+      await asked;
     });
   });
 });

@@ -1,7 +1,9 @@
+import { Server } from 'node:http';
 import { expectTypeOf } from 'expect-type';
 import {
   type Breaker,
   type BreakerEvent,
+  installShutdownHandlers,
   type NodeMetrics,
   Pool,
   type PoolClient,
@@ -140,6 +142,20 @@ expectTypeOf(pool.end({ timeout: 100, force: true })).resolves.toBeVoid();
 void pool.end({ timeout: '1s' });
 // @ts-expect-error: read-only
 pool.totalCount = 3;
+
+// Shutting down.
+expectTypeOf(installShutdownHandlers(pool)).toEqualTypeOf<() => void>();
+installShutdownHandlers([({ signal, timeout }) => console.log(signal, timeout?.toFixed()), pool], {
+  signals: ['SIGTERM'],
+  timeout: 5000,
+  exit: 0,
+})();
+// @ts-expect-error: its close() gives no promise
+installShutdownHandlers(new Server());
+// @ts-expect-error: no signal
+installShutdownHandlers(pool, { signals: ['TERM'] });
+// @ts-expect-error: a code, false, or 'signal'
+installShutdownHandlers(pool, { exit: true });
 
 // Streams.
 for await (const row of pool.stream<User>('SELECT 1')) expectTypeOf(row).toEqualTypeOf<User>();

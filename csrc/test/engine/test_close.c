@@ -71,6 +71,26 @@ static void force_cancels(void **state) {
   client_end(&other);
 }
 
+/* More than get a thread at once, and nobody stays for them. */
+static void the_end_waits_for_its_cancels(void **state) {
+  (void)state;
+  enum { STATEMENTS = 24 };
+  client other;
+  client_simple(&other, 1);
+  client_simple(&c, STATEMENTS);
+  for (int i = 0; i < STATEMENTS; i++) client_send(&c, 0, 0, "SELECT pg_sleep(72)", 0);
+  const char *count =
+      "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(72)' AND state = 'active'";
+  int64_t deadline = client_now_ms() + 20000;
+  while (strcmp(client_query(&other, count)->cells, "24\n") != 0) assert_true(client_now_ms() < deadline);
+  keel_pool_close(c.pool, -1, 1);
+  client_until(&c, &c.pool_closed, 1);
+  int64_t closed = client_now_ms();
+  while (strcmp(client_query(&other, count)->cells, "0\n") != 0) assert_true(client_now_ms() < closed + 2000);
+  client_end(&c);
+  client_end(&other);
+}
+
 static void stop_with_work_in_flight(void **state) {
   (void)state;
   for (int round = 0; round < 10; round++) {
@@ -205,6 +225,7 @@ int main(void) {
       cmocka_unit_test(a_drain_finishes_what_was_accepted),
       cmocka_unit_test(a_drain_has_an_end),
       cmocka_unit_test(force_cancels),
+      cmocka_unit_test(the_end_waits_for_its_cancels),
       cmocka_unit_test(stop_with_work_in_flight),
       cmocka_unit_test(stop_while_names_are_looked_up),
       cmocka_unit_test(stop_at_once),

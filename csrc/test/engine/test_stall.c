@@ -130,6 +130,23 @@ static void a_stalled_cancel_and_stop(void **state) {
   client_start(&c);
 }
 
+/* Nothing can be delivered, and it is not waited for. */
+static void a_stalled_cancel_and_close(void **state) {
+  (void)state;
+  open_proxied(60000);
+  client_query(&c, "SELECT 1");
+  atomic_store(&p.mute_to, 2);
+  atomic_store(&p.mute_from, 2);
+  uint64_t tag = timed("SELECT pg_sleep(30)", 0);
+  int64_t started = client_now_ms();
+  keel_pool_close(c.pool, 100, 0);
+  client_until(&c, &c.pool_closed, 1);
+  assert_true(client_now_ms() - started < 3000);
+  assert_int_equal(client_wait(&c, tag)->code, KEEL_POOL_CLOSED);
+  keel_pool_free(c.pool);
+  c.pool = NULL;
+}
+
 /* Cut at every stage: while connecting, before the first byte of the answer, within it. */
 static void cut_anywhere(void **state) {
   (void)state;
@@ -157,9 +174,13 @@ static void cut_anywhere(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      with_proxy(a_stalled_name_server_and_a_timeout), with_proxy(a_stalled_name_server_and_close),
-      with_proxy(a_stalled_name_server_and_stop),      with_proxy(a_stalled_cancel),
-      with_proxy(a_stalled_cancel_and_stop),           with_proxy(cut_anywhere),
+      with_proxy(a_stalled_name_server_and_a_timeout),
+      with_proxy(a_stalled_name_server_and_close),
+      with_proxy(a_stalled_name_server_and_stop),
+      with_proxy(a_stalled_cancel),
+      with_proxy(a_stalled_cancel_and_stop),
+      with_proxy(a_stalled_cancel_and_close),
+      with_proxy(cut_anywhere),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   /* What the stopped engines left running must end well too. */

@@ -1,26 +1,23 @@
+import { installShutdownHandlers } from 'pgkeel';
 import { buildApp } from './app';
-import { close, testConnection } from './db';
+import { close, pool, testConnection } from './db';
 
 const app = await buildApp();
-let stopping = false;
 
-async function stop(signal: string): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  console.log(`${signal}: finishing what is under way`);
-  await app.close();
-  await close();
-  console.log('stopped');
-}
+pool.on('breaker', ({ node, from, to, reason }) => {
+  app.log.warn(`database ${node}: ${from} -> ${to}, ${reason}`);
+});
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, (name) => {
-    stop(name).catch((error: unknown) => {
-      console.error(error);
-      process.exitCode = 1;
-    });
-  });
-}
+// Requests first, then what they need. Whoever asks a second time does not want to wait.
+installShutdownHandlers(
+  [
+    ({ signal }) => console.log(`${signal}: finishing what is under way`),
+    () => app.close(),
+    close,
+    () => console.log('stopped'),
+  ],
+  { timeout: 15_000, exit: 0 },
+);
 
 if (!(await testConnection())) console.warn('the database cannot be reached yet; serving all the same');
 const address = await app.listen({

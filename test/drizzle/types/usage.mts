@@ -7,7 +7,7 @@ import type { PgDatabase } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { Client, Pool } from 'pgkeel';
 import type { PoolHealth, PoolMetrics, QueryResult, RowStream } from 'pgkeel';
-import { createDatabase, drizzle, migrate } from 'pgkeel/drizzle';
+import { createDatabase, drizzle, installShutdownHandlers, migrate } from 'pgkeel/drizzle';
 import type { CreateDatabaseOptions, KeelDatabase, KeelQueryResultHKT } from 'pgkeel/drizzle';
 
 const mood = pgEnum('mood', ['sad', 'happy']);
@@ -137,6 +137,13 @@ await migrate(db, {});
 
 // The stock driver over our pool.
 expectTypeOf(await stockDrizzle(own, { schema }).query.users.findMany()).toEqualTypeOf<User[]>();
+
+// Shutting down.
+expectTypeOf(installShutdownHandlers([() => undefined, handle, own, handle.close])).toEqualTypeOf<
+  () => void
+>();
+// @ts-expect-error: no target
+installShutdownHandlers(db);
 
 // Streams.
 for await (const user of db.$stream(db.select().from(users))) expectTypeOf(user).toEqualTypeOf<User>();

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { health, metrics } from '../db';
 
 export async function operationsRoutes(app: FastifyInstance): Promise<void> {
-  app.get('/healthz', async (_request, reply) => {
+  app.get('/health', async (_request, reply) => {
     const report = await health();
     return reply.status(report.healthy ? 200 : 503).send(report);
   });
