@@ -213,19 +213,15 @@ static bool may_be_explained(key key) {
   }
 }
 
-/* ANALYZE counts whatever value it is given. */
-static void take_option(statement *now, key key) {
-  if (key == KEY_ANALYZE || key == KEY_ANALYSE) now->analyzes = true;
-  if (may_be_explained(key)) now->explained = key;
-}
-
 static void take_word(statement *now, key key) {
   follow_with(now, key);
+  /* Whatever value it is given, and wherever it stands. */
+  if (key == KEY_ANALYZE || key == KEY_ANALYSE) now->analyzes = true;
   if (!now->begun) {
     now->begun = true;
     now->verb = key;
   } else if (is_in_options(now)) {
-    take_option(now, key);
+    if (may_be_explained(key)) now->explained = key;
   } else {
     follow_atomic(now, key);
     follow_commit(now, key);
@@ -241,6 +237,8 @@ static void take(statement *now, const keel__token *token) {
     take_word(now, seen.key);
   else if (now->begun)
     now->commit_words = NOT_PLAIN;
+  /* ("analyze") */
+  if (token->kind == KEEL__TOKEN_QUOTED && is_in_options(now)) now->analyzes = true;
   if (is_symbol(&seen, '(')) open_parenthesis(now);
   if (is_symbol(&seen, ')')) close_parenthesis(now);
   memmove(now->last + 1, now->last, (LAST - 1) * sizeof *now->last);

@@ -294,8 +294,14 @@ const MUTANTS = [
   {
     name: 'a statement cut short is taken for a quick one',
     file: 'core/share.c',
-    from: 'bool tells = whole || took > KEEL__SHARE_QUICK;',
-    to: 'bool tells = true;',
+    from: 'whole || is_news(conn->pool, request, took)',
+    to: 'true',
+  },
+  {
+    name: 'a slow statement cut short is taken for a quicker one',
+    file: 'core/share.c',
+    from: 'took > KEEL__SHARE_QUICK && took > known;',
+    to: 'took > KEEL__SHARE_QUICK;',
   },
   {
     name: 'a first slow statement is taken for the way to the server',

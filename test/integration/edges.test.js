@@ -171,15 +171,16 @@ describe('at the edges', () => {
   });
 
   it('a link that dies inside a transaction leaves nothing, unless it was to commit', async () => {
-    const outcomeOf = async (text) => {
+    const outcomeOf = async (text, values) => {
       const client = await pool.connect();
       await client.query('begin');
-      const running = failureOf(client.query(text, [1]));
+      const running = failureOf(client.query(text, values));
       client.release(true);
       return (await running).outcome;
     };
-    assert.equal(await outcomeOf('select pg_sleep(30), $1::int'), 'rolled-back');
-    assert.equal(await outcomeOf('select pg_sleep(30), $1::int /* commit */'), 'unknown');
+    assert.equal(await outcomeOf('select pg_sleep(30), $1::int', [1]), 'rolled-back');
+    assert.equal(await outcomeOf('select pg_sleep(30), $1::int /* commit */', [1]), 'rolled-back');
+    assert.equal(await outcomeOf('select pg_sleep(30); commit'), 'unknown');
   });
 
   it('a connection that its hook always refuses is not opened in a hurry', async () => {

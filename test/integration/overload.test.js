@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { setTimeout: pause } = require('node:timers/promises');
 const { Pool } = require('../../lib');
+const { createDatabase } = require('../../lib/drizzle');
 const { until } = require('../support/poll');
 const { sharedCluster } = require('../support/shared');
 
@@ -103,6 +104,20 @@ describe('more requests than can be served', function () {
         errors.some((err) => err.code === code),
       ),
     ]);
+  });
+
+  it('createDatabase() sheds', async () => {
+    const { pool } = createDatabase({
+      connectionString: cluster.url,
+      min: 0,
+      max: 2,
+      acquireTimeoutMillis: DEADLINE_MS,
+    });
+    open.push(pool);
+    const peak = await answersOf(pool, CONNECTIONS);
+    const { answered, errors } = await flood(pool, 5 * peak);
+    assert.ok(answered > 0);
+    assert.ok(errors.some(({ code }) => code === 'KEEL_QUEUE_FULL'));
   });
 
   it('what can no longer be done before its deadline is not sent', async () => {

@@ -18,6 +18,7 @@ const all: PoolConfig = {
   connectionTimeoutMillis: 5000,
   acquireTimeoutMillis: 10000,
   maxWaiting: 10000,
+  shed: true,
   maxLifetimeSeconds: 1800,
   maxLifetimeJitter: 0.05,
   maxUses: 0,

@@ -283,6 +283,11 @@ static void explaining(void **state) {
       {"W", "EXPLAIN ANALYZE SELECT * FROM t FOR UPDATE"},
       {"W", "EXPLAIN ANALYZE CREATE TABLE u AS SELECT 1"},
       {"W", "EXPLAIN ANALYZE EXECUTE x"},
+      {"W", "EXPLAIN (\"analyze\") DELETE FROM t"},
+      {"W", "EXPLAIN (FORMAT json, U&\"an\\0061lyze\") UPDATE t SET a = 1"},
+      {"W", "EXPLAIN (option update, ANALYZE) DELETE FROM t"},
+      {"W", "EXPLAIN (option values, ANALYZE) DELETE FROM t"},
+      {"R", "EXPLAIN DELETE FROM \"t\""},
       {"W", "EXPLAIN"},
   };
   CHECK(table);

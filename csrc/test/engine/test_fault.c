@@ -173,6 +173,34 @@ static void killed_in_a_transaction(void **state) {
   assert_query(&c, "SELECT 7", "7\n");
 }
 
+static void killed_within_a_transaction(const char *text, uint32_t flags, const char *word,
+                                        keel_outcome outcome) {
+  char pid[32];
+  uint64_t lease = client_wait(&c, client_acquire(&c))->lease;
+  client_wait(&c, client_send(&c, lease, 0, "BEGIN", 0));
+  pid_of(lease, pid, sizeof pid);
+  uint64_t slow = client_send(&c, lease, flags, text, 0);
+  wait_until_running(word);
+  kill_backend(pid);
+  const answer *a = client_wait(&c, slow);
+  assert_int_equal(a->code, KEEL_CONNECTION_LOST);
+  assert_int_equal(a->outcome, outcome);
+  keel_release(c.pool, lease, 0);
+}
+
+/* What cannot be the transaction's end leaves no trace, whatever words it has in names, texts and remarks. */
+static void killed_under_what_may_end_a_transaction(void **state) {
+  (void)state;
+  killed_within_a_transaction("SELECT pg_sleep(66) AS send, 'commit' -- end", 0, "sleep(66)",
+                              KEEL_ROLLED_BACK);
+  killed_within_a_transaction("SELECT 1; SELECT pg_sleep(67)", KEEL_Q_SIMPLE, "sleep(67)", KEEL_ROLLED_BACK);
+  killed_within_a_transaction("SELECT pg_sleep(68); COMMIT", KEEL_Q_SIMPLE, "sleep(68)",
+                              KEEL_OUTCOME_UNKNOWN);
+  /* What follows a ROLLBACK is not in the transaction. */
+  killed_within_a_transaction("ROLLBACK; SELECT pg_sleep(69)", KEEL_Q_SIMPLE, "sleep(69)",
+                              KEEL_OUTCOME_UNKNOWN);
+}
+
 /* Over and over: killed at any moment, each request ends exactly once and the pool goes on. */
 static void killed_again_and_again(void **state) {
   (void)state;
@@ -217,6 +245,7 @@ int main(void) {
       on_a_pool(killed_in_a_query),
       on_a_pool(killed_in_a_simple_query),
       on_a_pool(killed_in_a_transaction),
+      on_a_pool(killed_under_what_may_end_a_transaction),
       cmocka_unit_test(killed_again_and_again),
   };
   return cmocka_run_group_tests(tests, begin, end);
