@@ -123,7 +123,7 @@ typedef struct sim_hold {
   sim_conn *conn; /* NULL: it died */
 } sim_hold;
 
-#define SIM_MOST_EVENTS 1024u
+#define SIM_MOST_EVENTS 8192u
 #define SIM_MOST_HOLDS 256u
 
 /* How likely (in percent) things go wrong in this pool's life. */
@@ -150,6 +150,7 @@ struct sim_world {
   bool health_asked;     /* by hand, and not yet told */
   bool lone_transaction; /* somebody has left a transaction open with a lone statement */
   keel__time drain_end;
+  keel__time spare_since;    /* see check.c */
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
   keel__time failed_at;      /* when the latest failed; 0: none since one succeeded */
   const sim_call *aborting, *submitting;
