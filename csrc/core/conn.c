@@ -269,7 +269,7 @@ static void settle_all(keel__conn *conn, const keel__failure *why) {
 
 static keel__failure failure_of_end(keel__close_reason reason, const keel__failure *failure) {
   keel__failure why = failure ? *failure : keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
-  if (reason == KEEL__CLOSE_LOST) why.code = KEEL_CONNECTION_LOST;
+  if (reason == KEEL__CLOSE_LOST || reason == KEEL__CLOSE_CHECK_FAILED) why.code = KEEL_CONNECTION_LOST;
   if (reason == KEEL__CLOSE_SHUTDOWN) why.code = KEEL_POOL_CLOSED;
   why.outcome = KEEL_OUTCOME_UNKNOWN;
   return why;

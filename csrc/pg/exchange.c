@@ -87,16 +87,17 @@ static bool send_query(keel__wire *wire, keel__query *query) {
   return keel__pq_sync(wire->pg) == 1;
 }
 
-static bool send_reset(keel__wire *wire) {
-  return PQsendQueryParams(wire->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
-         keel__pq_sync(wire->pg) == 1;
+static bool send_own(keel__wire *wire, const char *text) {
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
 static bool send_item(keel__wire *wire, keel__item *item) {
   item->sent = true;
   item->opening = item->evicting = item->evict_synced = item->parsing = item->copying = false;
   item->ask_parses = false;
-  if (item->is_reset) return send_reset(wire);
+  /* To the server the comment is an empty statement: it parses it, answers, and has nothing to do. */
+  if (item->is_check) return send_own(wire, "-- pgkeel: are you there?");
+  if (item->is_reset) return send_own(wire, "ROLLBACK");
   if (item->is_ask) return keel__xid_send(wire, &item->ask_parses) && keel__pq_sync(wire->pg) == 1;
   if (item->is_inquiry) return keel__xid_inquire(wire, &wire->inquired) && keel__pq_sync(wire->pg) == 1;
   return send_query(wire, keel__query_of(item));

@@ -12,7 +12,7 @@
 /* What a connection has to do in turn. */
 typedef struct keel__item {
   struct keel__item *next;
-  bool is_reset;   /* a ROLLBACK of the pool's own, or a check; else, unless it is one of the next two but one, a keel__query */
+  bool is_reset;   /* a ROLLBACK of the pool's own, or a check */
   bool is_check;   /* asks for nothing but an answer */
   bool is_ask;     /* the open transaction's id is asked for */
   bool is_inquiry; /* what became of another connection's transaction is */

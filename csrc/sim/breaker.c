@@ -87,13 +87,10 @@ void sim_breaker_answered(sim_world *world) {
 static void attempt_answered(sim_world *world, const sim_conn *conn) {
   sim_breaker_answered(world);
   if (!conn->probes) return;
-  world->breaker.extra_opened = world->now;
   world->breaker.proofs += world->breaker.state == KEEL_BREAKER_IS_HALF_OPEN;
 }
 
 void sim_breaker_opened(sim_world *world, const sim_conn *conn) {
-  const keel__pool *pool = world->pool;
-  if (pool->in_doubt.count + pool->conns[KEEL__CONN_IDLE].count > 0) world->breaker.extra_opened = world->now;
   if (!conn->closing) attempt_answered(world, conn);
 }
 

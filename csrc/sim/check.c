@@ -546,11 +546,10 @@ static void check_limits(sim_world *world, const sim_conn *model) {
     sim_fail(world, "c%u has been inquiring for too long", conn->id);
   if (conn->state != KEEL__CONN_IDLE) return;
   if (conn->retire_at <= now) sim_fail(world, "c%u is too old", conn->id);
-  unsigned kept = sim_opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
-  keel__time since = model->last_used, extra = world->breaker.extra_opened;
-  if (extra > since) since = extra;
-  keel__time twice = keel__time_after(keel__time_after(since, config->idle_timeout), config->idle_timeout);
-  if (kept > config->min && twice <= now) sim_fail(world, "c%u is idle for too long", conn->id);
+  keel__time over = keel__time_after(model->last_used, config->idle_timeout);
+  if (over < world->spare_since) over = world->spare_since;
+  if (keel__time_after(over, config->idle_timeout) <= now)
+    sim_fail(world, "c%u is idle for too long", conn->id);
 }
 
 /* After a tick nobody is late. */
@@ -638,8 +637,18 @@ static void check_counters(sim_world *world) {
   if (a->retried < b->retried) sim_fail(world, "retries are miscounted");
 }
 
+/* Since when there have been more connections than the minimum; one may be opened while others have been idle for long. */
+static void watch_spare(sim_world *world) {
+  unsigned kept = sim_opened_count(world) - world->pool->conns[KEEL__CONN_DRAINING].count;
+  if (kept <= world->config.min)
+    world->spare_since = KEEL__NEVER;
+  else if (world->spare_since == KEEL__NEVER)
+    world->spare_since = world->now;
+}
+
 void sim_check_step(sim_world *world, bool timers_are_done) {
   const keel__pool *pool = world->pool;
+  watch_spare(world);
   check_lists(world);
   check_timers(world, timers_are_done);
   check_counters(world);

@@ -150,7 +150,7 @@ typedef struct sim_hold {
   sim_conn *conn; /* NULL: it died */
 } sim_hold;
 
-#define SIM_MOST_EVENTS 4096u
+#define SIM_MOST_EVENTS 8192u
 #define SIM_MOST_HOLDS 256u
 
 /* How likely (in percent) things go wrong in this pool's life. */
@@ -170,7 +170,6 @@ typedef struct sim_breaker {
   uint32_t failures;        /* in a row */
   uint32_t proofs;          /* probes that the server has answered, since HALF_OPEN */
   bool probe_failed;        /* since HALF_OPEN */
-  keel__time extra_opened; /* the last that came though others were idle */
   uint64_t opened, rejected;
 } sim_breaker;
 
@@ -192,6 +191,7 @@ struct sim_world {
   bool health_asked;     /* by hand, and not yet told */
   bool lone_transaction; /* somebody has left a transaction open with a lone statement */
   keel__time drain_end;
+  keel__time spare_since;    /* see check.c */
   keel__time failed_attempt; /* when the latest begun of those that failed began; 0: none failed */
   keel__time failed_at;      /* when the latest failed; 0: none since one succeeded */
   const sim_call *aborting, *submitting;

@@ -215,7 +215,7 @@ static void begin_life(sim_world *world) {
   world->closing = world->pool_closed = world->stopping = world->lone_transaction = false;
   world->health_asked = false;
   world->memory_fails = memory.fail_percent > 0;
-  world->drain_end = KEEL__NEVER;
+  world->drain_end = world->spare_since = KEEL__NEVER;
   world->failed_attempt = world->failed_at = 0;
   world->conn_count = world->call_count = world->waiting = world->unforgotten = world->first_unsettled = 0;
   world->hold_count = world->gone_lease_count = world->event_count = world->tx_count = 0;

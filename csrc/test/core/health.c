@@ -479,6 +479,22 @@ static void the_end_of_the_pool_answers(void **state) {
   fake_free(fake);
 }
 
+static void a_single_one_that_fails_is_lost(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.max = 1;
+  config.single = true;
+  fake *fake = fake_warm(config, 1);
+  ask(fake);
+  fake_query(fake);
+  fake_ignore(fake);
+  fake_check_fails(fake, 1);
+  expect(fake, "gone c1 CHECK_FAILED, close c1 CHECK_FAILED, CONNECTION_LOST r1 not-sent");
+  for (int i = 0; i < 120; i++) fake_wait(fake, 50 * MS);
+  expect(fake, "unwell ACQUIRE_TIMEOUT");
+  fake_free(fake);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_fresh_one_is_handed_out_unchecked),
@@ -511,6 +527,7 @@ int main(void) {
       cmocka_unit_test(with_all_in_use_it_is_the_next_answer),
       cmocka_unit_test(or_there_is_none),
       cmocka_unit_test(the_end_of_the_pool_answers),
+      cmocka_unit_test(a_single_one_that_fails_is_lost),
   };
   return cmocka_run_group_tests_name("health", tests, NULL, NULL);
 }
