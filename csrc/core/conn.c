@@ -249,7 +249,7 @@ void keel__conn_answered(keel__conn *conn, const keel__failure *failure, char st
 /* The server rolls back what was open when the link died. */
 static keel_outcome fate_of(const keel__conn *conn, const keel__request *request) {
   bool inside = conn->status != 'I' || request->begins;
-  if (inside && request->cannot_commit) return KEEL_ROLLED_BACK;
+  if (request->quiet || (inside && request->cannot_commit)) return KEEL_ROLLED_BACK;
   /* Outside of a transaction, and in one that has failed, a COMMIT commits nothing. */
   if (request->commits && (conn->status != 'T' || conn->fate == KEEL__FATE_NOTHING)) return KEEL_ROLLED_BACK;
   return KEEL_OUTCOME_UNKNOWN;

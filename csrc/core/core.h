@@ -146,7 +146,8 @@ struct keel__request {
   bool named;    /* the caller chose the statement's name: always prepared, never evicted behind his back */
   bool begins;   /* set by the submitter: it goes with the command that begins a transaction */
   bool cannot_commit; /* set by the I/O side: inside a transaction it cannot be what commits it */
-  bool commits;       /* set by the submitter: on a lease, and one plain COMMIT */
+  bool quiet; /* set by the submitter: BEGIN, SAVEPOINT, SET ...: it leaves nothing that outlives its link */
+  bool commits; /* set by the submitter: on a lease, and one plain COMMIT */
   bool settled;
   bool aborted;      /* given up by the caller (else by its deadline) */
   bool exposed;      /* in flight behind one that is being cancelled: the cancel may hit this one */
@@ -361,7 +362,7 @@ void keel__pool_start(keel__pool *pool, keel__time now); /* opens `min` */
 void keel__pool_destroy(keel__pool *pool);
 
 /* The request is the core's until ops->forget. It comes zeroed but for kind, flags, tag, lease, statement, named, text,
- * shares, reads, cannot_commit, commits. `timeout`
+ * shares, reads, cannot_commit, quiet, commits. `timeout`
  * is the time that a query may take as a whole, or that a KEEL_ACQUIRE may wait; KEEL__NEVER for none. The config's
  * acquire_timeout bounds the waiting of lone statements besides; its query_timeout is for the caller to apply. */
 void keel__pool_submit(keel__pool *pool, keel__request *request, keel__time timeout, keel__time now);

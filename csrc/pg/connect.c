@@ -1,6 +1,5 @@
 /* connect.c: from the core's wish for a connection to one that is ready for queries. */
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -257,11 +256,17 @@ static bool send_settings(const keel__wire *wire) {
     used += (size_t)snprintf(text + used, sizeof text - used, ", pg_catalog.set_config($%d, $%d, false)",
                              2 * i + 1, 2 * i + 2);
   }
-  return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 0) == 1;
+  return PQsendQueryParams(wire->pg, text, 2 * session->count, NULL, values, NULL, NULL, 1) == 1;
+}
+
+static bool is_backend(const PGresult *result, int pid) {
+  uint32_t number = htonl((uint32_t)pid);
+  return PQgetlength(result, 0, 0) == sizeof number &&
+         memcmp(PQgetvalue(result, 0, 0), &number, sizeof number) == 0;
 }
 
 static void look_for_pooler(keel__wire *wire, const PGresult *result) {
-  wire->xid.moves = strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(wire->pg);
+  wire->xid.moves = !is_backend(result, PQbackendPID(wire->pg));
   if (!asks_for_pooler(wire) || !wire->xid.moves) return;
   keel__wire_lock(wire);
   keel__pool_behind_pooler(wire->conn->pool);

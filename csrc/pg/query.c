@@ -42,6 +42,7 @@ static bool hold_texts(keel__query *query, const keel_request *request) {
   query->core.reads = query->statement->reads;
   query->core.begins = query->prelude != NULL;
   query->core.cannot_commit = request->lease != 0 && !query->statement->may_commit;
+  query->core.quiet = !query->statement->reads && !query->statement->writes && query->core.cannot_commit;
   query->core.commits = request->lease != 0 && query->statement->commits;
   return true;
 }

@@ -10,18 +10,19 @@
 /* Statistics are what a crash costs a server without fail, and since PostgreSQL 15 they are to be had without a wait. */
 #define OLDEST_SERVER 150000
 
-#define TEXT "::pg_catalog.text"
 #define ID "pg_catalog.pg_current_xact_id_if_assigned()"
-/* A standby writes no history of its own. */
-#define HISTORY                                                                            \
-  "CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.concat("             \
-  "(SELECT system_identifier FROM pg_catalog.pg_control_system()), ':', "                  \
-  "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)) " \
-  "END"
-/* As numerics: how these look depends on no setting. */
-#define STARTED "EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())" TEXT
-#define FRESH "EXTRACT(epoch FROM pg_catalog.pg_stat_get_bgwriter_stat_reset_time())" TEXT
-#define ALL ID ", " HISTORY ", " STARTED ", " FRESH
+#define CLUSTER "(pg_catalog.pg_control_system()).system_identifier"
+/* A standby writes no history of its own. The file's name begins with the timeline. */
+#define WAL_FILE                                       \
+  "CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL" \
+  " ELSE pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END"
+#define TIMELINE_LENGTH 8
+#define STARTED "pg_catalog.pg_postmaster_start_time()"
+#define FRESH "pg_catalog.pg_stat_get_bgwriter_stat_reset_time()"
+/* Plain and in binary: what else it would take to make texts of them that depend on no setting costs a new session more than
+ * all of this together. */
+#define ALL ID ", " CLUSTER ", " WAL_FILE ", " STARTED ", " FRESH
+#define IN_BINARY 1
 
 const char *const keel__xid_columns = ALL;
 
@@ -29,8 +30,8 @@ static const char ask_id[] = "SELECT " ID;
 static const char ask_all[] = "SELECT " ALL;
 
 /*
- * $1 the id, $2 the history, $3 and $4 the rest of the server's life. Where it has kept its figures there was no crash in
- * between, and its word is good.
+ * $1 the id, $2 the cluster, $3 the timeline, $4 and $5 the rest of the server's life. Where it has kept its figures there was
+ * no crash in between, and its word is good.
  *
  * After one, an id that had not reached the disk may have been given out a second time: then a commit that the server knows of
  * may be another's. The checkpoint that ends a crash's recovery (it begins where it ends) says which ids were given out before;
@@ -39,21 +40,23 @@ static const char ask_all[] = "SELECT " ALL;
  * An id that the server has not given out at all (22023) has been lost in a crash.
  */
 #define STATUS "pg_catalog.pg_xact_status($1::pg_catalog.xid8)"
+#define NEXT_ID                                                               \
+  "(pg_catalog.split_part(next_xid, ':', 1)::pg_catalog.numeric * 4294967296" \
+  " + pg_catalog.split_part(next_xid, ':', 2)::pg_catalog.numeric)::pg_catalog.text::pg_catalog.xid8"
 static const char ask_fate[] =
     "SELECT CASE"
     " WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'"
-    " WHEN (" HISTORY ") IS DISTINCT FROM $2" TEXT
-    " THEN NULL"
-    " WHEN " FRESH " = $4 THEN " STATUS
+    " WHEN " CLUSTER
+    " <> $2::pg_catalog.int8 THEN NULL"
+    " WHEN pg_catalog.substr(" WAL_FILE
+    ", 1, 8) <> $3::pg_catalog.text THEN NULL"
+    " WHEN " FRESH " = $5::pg_catalog.timestamptz THEN " STATUS
     " ELSE (SELECT CASE"
     " WHEN recovered AND $1::pg_catalog.xid8 < next_id THEN " STATUS " WHEN recovered AND " STARTED
-    " <> $3 THEN 'aborted'"
-    " WHEN " STATUS " <> 'committed' THEN " STATUS
-    " END FROM (SELECT redo_lsn = checkpoint_lsn AND pg_catalog.current_setting('wal_level') <> 'minimal' AS "
-    "recovered,"
-    " (pg_catalog.split_part(next_xid, ':', 1)::pg_catalog.numeric * 4294967296"
-    " + pg_catalog.split_part(next_xid, ':', 2)::pg_catalog.numeric)" TEXT
-    "::pg_catalog.xid8 AS next_id"
+    " <> $4::pg_catalog.timestamptz THEN 'aborted'"
+    " WHEN " STATUS " <> 'committed' THEN " STATUS " END FROM (SELECT " NEXT_ID
+    " AS next_id, redo_lsn = checkpoint_lsn"
+    " AND pg_catalog.current_setting('wal_level') <> 'minimal' AS recovered"
     " FROM pg_catalog.pg_control_checkpoint()) AS checkpoint)"
     " END";
 
@@ -67,18 +70,20 @@ bool keel__xid_wanted(const keel__wire *wire) {
          keel__params_get(&target->params, "replication") == NULL;
 }
 
-static bool take(const PGresult *row, int column, char *to, size_t size) {
-  const char *value = PQgetvalue(row, 0, column);
-  size_t length = strlen(value);
-  if (PQgetisnull(row, 0, column) || length >= size) return false;
-  memcpy(to, value, length + 1);
+static bool take(const PGresult *row, int column, char *to, int least, size_t size) {
+  if (PQgetisnull(row, 0, column) || PQgetlength(row, 0, column) < least) return false;
+  memcpy(to, PQgetvalue(row, 0, column), size);
   return true;
 }
 
+static bool take_number(const PGresult *row, int column, char number[KEEL__XID_BYTES]) {
+  return take(row, column, number, KEEL__XID_BYTES, KEEL__XID_BYTES);
+}
+
 static bool take_life(const PGresult *row, int first, keel__server_life *life) {
-  return take(row, first, life->history, sizeof life->history) &&
-         take(row, first + 1, life->started, sizeof life->started) &&
-         take(row, first + 2, life->fresh, sizeof life->fresh);
+  return take_number(row, first, life->cluster) &&
+         take(row, first + 1, life->timeline, TIMELINE_LENGTH, TIMELINE_LENGTH) &&
+         take_number(row, first + 2, life->started) && take_number(row, first + 3, life->fresh);
 }
 
 void keel__xid_opened(keel__wire *wire, const PGresult *row, int first) {
@@ -120,11 +125,11 @@ bool keel__xid_send(keel__wire *wire, bool *parses) {
   const keel__xid *xid = &wire->xid;
   *parses = false;
   /* Behind a pooler the session may be another each time, and so may the server. */
-  if (xid->moves) return PQsendQueryParams(wire->pg, ask_all, 0, NULL, NULL, NULL, NULL, 0) == 1;
+  if (xid->moves) return PQsendQueryParams(wire->pg, ask_all, 0, NULL, NULL, NULL, NULL, IN_BINARY) == 1;
   snprintf(name, sizeof name, "keel_%016" PRIx64 "_xid", wire->target->prefix);
   *parses = !xid->prepared;
   if (*parses && PQsendPrepare(wire->pg, name, ask_id, 0, NULL) != 1) return false;
-  return PQsendQueryPrepared(wire->pg, name, 0, NULL, NULL, NULL, 0) == 1;
+  return PQsendQueryPrepared(wire->pg, name, 0, NULL, NULL, NULL, IN_BINARY) == 1;
 }
 
 void keel__xid_prepared(keel__wire *wire, const PGresult *result) {
@@ -139,7 +144,7 @@ void keel__xid_answered(keel__wire *wire, const PGresult *result) {
   if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) return;
   if (PQgetisnull(result, 0, 0)) {
     xid->state = KEEL__XID_EMPTY;
-  } else if (take(result, 0, xid->id, sizeof xid->id) && (!xid->moves || take_life(result, 1, &xid->life))) {
+  } else if (take_number(result, 0, xid->id) && (!xid->moves || take_life(result, 1, &xid->life))) {
     xid->state = KEEL__XID_KNOWN;
   }
 }
@@ -164,8 +169,12 @@ keel__xid_memory *keel__xid_remember(const keel__wire *wire) {
 }
 
 bool keel__xid_inquire(keel__wire *wire, const keel__xid_memory *memory) {
-  const char *values[] = {memory->id, memory->life.history, memory->life.started, memory->life.fresh};
-  return PQsendQueryParams(wire->pg, ask_fate, 4, NULL, values, NULL, NULL, 0) == 1;
+  const keel__server_life *life = &memory->life;
+  const char *values[] = {memory->id, life->cluster, life->timeline, life->started, life->fresh};
+  static const int lengths[] = {KEEL__XID_BYTES, KEEL__XID_BYTES, TIMELINE_LENGTH, KEEL__XID_BYTES,
+                                KEEL__XID_BYTES};
+  static const int formats[] = {IN_BINARY, IN_BINARY, 0, IN_BINARY, IN_BINARY};
+  return PQsendQueryParams(wire->pg, ask_fate, 5, NULL, values, lengths, formats, 0) == 1;
 }
 
 keel__verdict keel__xid_verdict(const PGresult *result) {

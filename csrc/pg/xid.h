@@ -24,10 +24,14 @@ typedef enum keel__xid_state {
   KEEL__XID_KNOWN,
 } keel__xid_state;
 
+#define KEEL__XID_BYTES 8
+
+/* As the server sends them in binary; all but the timeline are numbers. */
 typedef struct keel__server_life {
-  char history[48]; /* the cluster and its timeline */
-  char started[32]; /* when its postmaster was */
-  char fresh[32];   /* when it last lost its figures, as it does in every crash */
+  char cluster[KEEL__XID_BYTES];
+  char timeline[9];
+  char started[KEEL__XID_BYTES]; /* when its postmaster was */
+  char fresh[KEEL__XID_BYTES];   /* when it last lost its figures, as it does in every crash */
 } keel__server_life;
 
 /* Of a wire. */
@@ -36,18 +40,17 @@ typedef struct keel__xid {
   bool moves;    /* a pooler is in between: each transaction may be on another server */
   bool prepared; /* the session has the prepared statement that asks */
   keel__xid_state state;
-  char id[24];
+  char id[KEEL__XID_BYTES];
   keel__server_life life;
 } keel__xid;
 
 /* What is kept of a COMMIT in doubt. */
 typedef struct keel__xid_memory {
-  char id[24];
+  char id[KEEL__XID_BYTES];
   keel__server_life life;
 } keel__xid_memory;
 
-/* ---- at the opening: columns of a SELECT, after which its row is read from column `first` on */
-#define KEEL__XID_COLUMNS 4
+/* ---- at the opening: columns of a SELECT whose result is in binary, after which its row is read from column `first` on */
 extern const char *const keel__xid_columns;
 /* Whether the server is to be asked at all. */
 bool keel__xid_wanted(const struct keel__wire *wire);

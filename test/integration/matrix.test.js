@@ -117,7 +117,8 @@ const POOL_METHODS = {
   waitingCount: (pool) => assert.equal(typeof pool.waitingCount, 'number'),
   expiredCount: (pool) => assert.equal(typeof pool.expiredCount, 'number'),
   options: (pool) => assert.equal(pool.options.max, 1),
-  'end()': (pool) => pool.end({ timeout: 2000 }),
+  // A second call with options hastens the first; a plain one is what pg knows.
+  'end()': (pool) => (pool.ending ? pool.end() : pool.end({ timeout: 2000 })),
   'end() with a callback': (pool) => viaCallback((done) => pool.end(done)),
 };
 const figures = Object.fromEntries(

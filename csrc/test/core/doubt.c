@@ -98,6 +98,18 @@ static void the_pauses_grow_up_to_a_second(void **state) {
   fake_free(fake);
 }
 
+/* It may have begun a transaction, which its link has taken along. */
+static void a_lost_begin_left_no_trace(void **state) {
+  (void)state;
+  fake *fake = fake_warm(fake_config(), 1);
+  keel__request *request = fake_query_on(fake, fake_lease(fake), 0);
+  request->quiet = true;
+  fake_ignore(fake);
+  fake_lost(fake, 1);
+  expect(fake, "CONNECTION_LOST r2 rolled-back, gone c1 LOST, close c1 LOST");
+  fake_free(fake);
+}
+
 static void nothing_to_commit_left_no_trace(void **state) {
   (void)state;
   fake *fake = with_commit(2, KEEL__FATE_NOTHING);
@@ -289,6 +301,7 @@ int main(void) {
       cmocka_unit_test(what_the_server_cannot_say_is_unknown),
       cmocka_unit_test(one_that_is_still_in_progress_is_asked_for_again),
       cmocka_unit_test(the_pauses_grow_up_to_a_second),
+      cmocka_unit_test(a_lost_begin_left_no_trace),
       cmocka_unit_test(nothing_to_commit_left_no_trace),
       cmocka_unit_test(a_failed_transaction_commits_nothing),
       cmocka_unit_test(without_an_id_nobody_is_asked),
