@@ -24,15 +24,17 @@ const OPENING = ['connecting', 'tls'];
 const inAll = (situations, value) => Object.fromEntries(situations.map((situation) => [situation, value]));
 
 const DONE = ['done'];
-// Of a transaction whose COMMIT was never asked for. (A server that ends may have answered its second write before.)
+// Of a transaction whose COMMIT was never asked for, or is known to have come too late.
 const NOTHING_LEFT = ['rolled-back', 'not-sent'];
+// Of a COMMIT after which the server could be asked: never unknown.
+const KNOWN = ['done', 'rolled-back'];
 
 const cut = (how) => ({
   strike: (_cell, link) => link.cut(how),
   usual: CUT,
   ends: true,
   sparesInnocents: true,
-  must: { idle: DONE, transaction: NOTHING_LEFT },
+  must: { ...inAll(['idle', 'read', ...OPENING], DONE), transaction: NOTHING_LEFT, commit: KNOWN },
 });
 
 function refuse(cell) {
@@ -55,7 +57,7 @@ const shutOff = (how, noMore) => ({
   usual: CUT,
   ends: true,
   everyLink: false,
-  must: { transaction: NOTHING_LEFT },
+  must: { transaction: NOTHING_LEFT, commit: KNOWN },
 });
 
 const restart = (mode) => ({
@@ -71,6 +73,7 @@ const restart = (mode) => ({
   timeout: 5000,
   ends: true,
   everyLink: false,
+  must: { transaction: NOTHING_LEFT, commit: KNOWN },
 });
 
 /** Sessions until the server takes no more. */
@@ -154,7 +157,7 @@ const FAULTS = [
     moments: { commit: ['before', 'executed'], connecting: ['executed'], cancel: ['before'] },
     ends: true,
     everyLink: false,
-    must: { idle: DONE },
+    must: { ...inAll(['idle', 'read', 'connecting'], DONE), transaction: NOTHING_LEFT, commit: KNOWN },
     none: { tls: 'there is no session yet' },
   },
   restart('immediate'),
