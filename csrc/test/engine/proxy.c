@@ -68,6 +68,8 @@ static void serve(proxy *p, int link, short client_events, short server_events) 
   ssize_t length = 0;
   if (client_events != 0 && !forward(p->clients[link], p->servers[link], &length)) {
     close_link(p, link);
+  } else if (server_events != 0 && atomic_exchange(&p->swallow, 0) != 0) {
+    close_link(p, link);
   } else if (server_events != 0) {
     bool alive = forward(p->servers[link], p->clients[link], &length);
     long cut = atomic_load(&p->cut_after);

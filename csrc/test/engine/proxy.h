@@ -17,6 +17,7 @@ typedef struct proxy {
   int clients[PROXY_LINKS], servers[PROXY_LINKS]; /* -1: free; a mute link has no server */
   atomic_int accepted;
   atomic_int mute_from, mute_to; /* connections by number, from 1, that get no answer */
+  atomic_int swallow;            /* 1: what a server says next is dropped, and its link cut; once */
   atomic_long cut_after;         /* bytes from the server after which everything is cut; 0: never */
 } proxy;
 
