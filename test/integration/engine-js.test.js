@@ -289,14 +289,14 @@ describe('engine.js', () => {
     it('gives up what waits and what runs', async () => {
       const pool = client({ max: 1 });
       const { leaseId: lease } = await pool.acquire();
-      const running = pool.value('select pg_sleep(60)', [], { lease });
+      const running = pool.value('select pg_sleep(71)', [], { lease });
       const runningTag = pool.tag;
       const waiting = pool.acquire();
       const waitingTag = pool.tag;
       pool.pool.abort(waitingTag);
       await assert.rejects(waiting, { code: 'KEEL_ABORTED', outcome: 'not-sent' });
       const active =
-        "select count(*) from pg_stat_activity where state = 'active' and query ~ 'pg_sleep[(]60'";
+        "select count(*) from pg_stat_activity where state = 'active' and query ~ 'pg_sleep[(]71'";
       await until(async () => (await cluster.psql(active)) === '1', { what: 'the query to run' });
       pool.pool.abort(runningTag);
       await assert.rejects(running, { code: 'KEEL_ABORTED' });
