@@ -191,7 +191,8 @@ typedef struct keel_pool_options {
   int64_t retry_delay_ms;     /* default 1000 */
   int64_t retry_max_delay_ms; /* default 30000 */
   /* 1 (default): when the link dies under a COMMIT of a lease, the server is asked on another connection what became of that
-   * transaction, and the COMMIT succeeds or fails accordingly. PostgreSQL 15 and later; not with `single`. */
+   * transaction, and the COMMIT succeeds or fails accordingly: its final event comes after the connection's KEEL_EV_CLOSED and
+   * names no connection. PostgreSQL 15 and later; not with `single`. */
   int resolve_commits;
   int64_t resolve_timeout_ms; /* for how long, where the COMMIT has no deadline; default 30000 */
 } keel_pool_options;

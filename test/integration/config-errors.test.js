@@ -135,6 +135,7 @@ const poolOptions = [
   ['leakDetectionThreshold', { leakDetectionThreshold: -1 }, MILLISECONDS],
   ['drainTimeout', { drainTimeout: -1 }, MILLISECONDS],
   ['allowExitOnIdle', { allowExitOnIdle: 'yes' }, BOOLEAN],
+  ['resolveCommits', { resolveCommits: 'no' }, BOOLEAN],
   ['circuitBreaker', { circuitBreaker: true }, /accepted is an object .* or false/],
   ['circuitBreaker', { circuitBreaker: 5 }, /accepted is an object .* or false/],
   ['circuitBreaker.failureThreshold', { circuitBreaker: { failureThreshold: 0 } }, WHOLE],

@@ -192,6 +192,17 @@ describe('COMMIT in doubt', function () {
     });
   }
 
+  it('a link that stalls under the COMMIT is left to the deadline: nobody knows', async () => {
+    const id = ++lastId;
+    const cut = cutter.cut('stalled');
+    const committed = WAYS['a client, with values'](open({ query_timeout: 500 }), id);
+    committed.catch(() => {});
+    const { hangUp } = await cut;
+    await assert.rejects(committed, { code: 'KEEL_QUERY_TIMEOUT', outcome: 'unknown' });
+    hangUp();
+    assert.equal(await isThere(id), false);
+  });
+
   it('an id that was given out a second time after a crash is not taken for ours', async () => {
     const id = ++lastId;
     const ids = [];

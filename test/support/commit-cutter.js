@@ -15,6 +15,7 @@ function isCommit(chunk) {
  *   before    the server never gets it
  *   after     the server has answered, and the answer is lost
  *   withheld  we lose the link, the server keeps its end; what comes of it is up to deliver() and hangUp()
+ *   stalled   nobody loses it, and nothing passes any more
  */
 class CommitCutter {
   constructor(target) {
@@ -82,8 +83,8 @@ class CommitCutter {
 
   async #lose(link, { mode, disaster, resolve }) {
     await disaster();
-    if (mode !== 'withheld') link.server.destroy();
-    link.client.destroy();
+    if (mode === 'before' || mode === 'after') link.server.destroy();
+    if (mode !== 'stalled') link.client.destroy();
     resolve({
       deliver: () => link.server.write(link.commit),
       hangUp: () => link.server.destroy(),

@@ -66,9 +66,9 @@ static bool forward(int from, int to, ssize_t *length) {
 
 static void serve(proxy *p, int link, short client_events, short server_events) {
   ssize_t length = 0;
-  if (client_events != 0 && !forward(p->clients[link], p->servers[link], &length)) {
-    close_link(p, link);
-  } else if (server_events != 0 && atomic_exchange(&p->swallow, 0) != 0) {
+  bool over = client_events != 0 && !forward(p->clients[link], p->servers[link], &length);
+  if (!over && server_events != 0) over = atomic_exchange(&p->swallow, 0) != 0;
+  if (over) {
     close_link(p, link);
   } else if (server_events != 0) {
     bool alive = forward(p->servers[link], p->clients[link], &length);
