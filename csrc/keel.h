@@ -373,9 +373,9 @@ KEEL_API const char *keel_complete_tag(const keel_event *event);
 KEEL_API int64_t keel_health_latency_us(const keel_event *event);
 /* KEEL_EV_RETRY: milliseconds until it is tried again. */
 KEEL_API uint32_t keel_retry_delay(const keel_event *event);
-/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH, KEEL_EV_RETRY. `letter` is the protocol's field code ('C' SQLSTATE, 'M' message,
- * 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as "ECONNREFUSED") where there is
- * one. "" when it was not given. */
+/* KEEL_EV_ERROR, KEEL_EV_CLOSED, KEEL_EV_NOTICE, KEEL_EV_HEALTH, KEEL_EV_RETRY. `letter` is the protocol's field code
+ * ('C' SQLSTATE, 'M' message, 'D' detail, 'H' hint, 'S' severity ...), beside them 'e' (the system's error, such as
+ * "ECONNREFUSED") where there is one. "" when it was not given. */
 KEEL_API keel_code keel_error_code(const keel_event *event);
 KEEL_API keel_outcome keel_error_outcome(const keel_event *event);
 KEEL_API uint32_t keel_error_attempts(const keel_event *event);

@@ -70,8 +70,9 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
                            stats.max,           stats.created,    stats.closed,    stats.connect_failed,
                            stats.resets};
   at = std::copy(std::begin(counts), std::end(counts), at);
-  for (double figure : {stats.breaker_state, stats.breaker_failures, stats.breaker_opened,
-                        stats.breaker_rejected, stats.breaker_last_failure, stats.healthy, stats.last_check}) {
+  for (double figure :
+       {stats.breaker_state, stats.breaker_failures, stats.breaker_opened, stats.breaker_rejected,
+        stats.breaker_last_failure, stats.healthy, stats.last_check}) {
     *at++ = figure;
   }
   return at;

@@ -108,7 +108,8 @@ void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_rea
   bool under_work = reason == KEEL__CLOSE_LOST && conn->job_count > 0 && !conn->jobs[0].check;
   if (reason == KEEL__CLOSE_OPEN_FAILED)
     attempt_failed(world, conn);
-  else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT || reason == KEEL__CLOSE_INQUIRY_SILENT)
+  else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT ||
+           reason == KEEL__CLOSE_INQUIRY_SILENT)
     node_failed(world);
 }
 

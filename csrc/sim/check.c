@@ -356,7 +356,8 @@ static void check_code(sim_world *world, const sim_call *call, const keel__failu
       break;
     case KEEL_QUEUE_FULL:
       if (call != world->submitting) sim_fail(world, "r%u was let in and is refused", call->id);
-      if (world->config.max_waiting == 0 || world->pool->queue.count + world->pool->retrying.count <= world->config.max_waiting)
+      if (world->config.max_waiting == 0 ||
+          world->pool->queue.count + world->pool->retrying.count <= world->config.max_waiting)
         check_late(world, call);
       break;
     case KEEL_POOL_CLOSED:

@@ -43,7 +43,8 @@ static options parse(int argc, char **argv) {
 }
 
 typedef struct sums {
-  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed, breakers, checks, verdicts, doubts, resolved;
+  uint64_t steps, pools, settled, grants, retried, cancels, lost, shed, breakers, checks, verdicts, doubts,
+      resolved;
 } sums;
 
 static void add(sums *sum, const sim_world *world) {

@@ -58,9 +58,9 @@ typedef struct sim_call {
   bool retried;        /* it was said to be tried again ... */
   keel__time retry_at; /* ... not before */
   uint32_t retries;
-  bool delivered;      /* rows of it cannot be taken back */
-  bool uncertain;      /* it was to be tried again although it may have been done */
-  bool deaf;           /* there was no memory to say that it is tried again */
+  bool delivered;     /* rows of it cannot be taken back */
+  bool uncertain;     /* it was to be tried again although it may have been done */
+  bool deaf;          /* there was no memory to say that it is tried again */
   uint32_t tentative; /* done in this transaction, which is still open */
   uint32_t tx;        /* of a COMMIT: what it is to commit, as far as we know of it; 0: nothing */
   keel__fate fate;    /* of a COMMIT, when it was sent */
@@ -101,9 +101,9 @@ struct sim_conn {
   uint64_t lease;        /* as last granted; 0: none, or given back */
   uint64_t ending_lease; /* the one given back last: what was submitted on it before is still finished */
   bool destroy_asked, reset_failed;
-  bool asking; /* the owner has not given the password yet */
-  bool probes; /* it was opened to find out whether the server is back */
-  bool lives;  /* the server itself has refused it, for a reason that others may not have */
+  bool asking;       /* the owner has not given the password yet */
+  bool probes;       /* it was opened to find out whether the server is back */
+  bool lives;        /* the server itself has refused it, for a reason that others may not have */
   bool check_passed; /* the last one */
   keel__time open_started, opened_at, last_cancel, last_used, reset_sent;
   /* the cancel that is not known to be delivered */

@@ -572,6 +572,8 @@ const MUTANTS = [
     file: 'core/health.c',
     from: 'if (asked) failed(pool, KEEL_POOL_CLOSED);',
     to: '(void)asked;',
+  },
+  {
     name: 'a write whose link died is sent again',
     file: 'core/retry.c',
     from: 'return request->reads || request->flags & KEEL_Q_IDEMPOTENT;',
@@ -660,6 +662,8 @@ const MUTANTS = [
     file: 'core/request.c',
     from: 'if (failure && request->uncertain) {',
     to: 'if (failure && request->uncertain && failure->code != KEEL_SERVER) {',
+  },
+  {
     name: 'nobody is asked what became of a COMMIT',
     file: 'core/doubt.c',
     from: 'if (!is_in_doubt(conn, request)) return;',

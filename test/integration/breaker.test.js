@@ -105,7 +105,10 @@ describe('the circuit breaker', () => {
 
     it('is off unless it is asked for, and can be turned off', async () => {
       const port = await freePort();
-      const defaults = { ...hardenedDefaults({ DATABASE_URL: `postgres://127.0.0.1:${port}/x` }), maxRetries: 0 };
+      const defaults = {
+        ...hardenedDefaults({ DATABASE_URL: `postgres://127.0.0.1:${port}/x` }),
+        maxRetries: 0,
+      };
       for (const options of [
         { host: '127.0.0.1', port },
         { ...defaults, min: 0, circuitBreaker: false },

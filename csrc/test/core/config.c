@@ -109,8 +109,8 @@ static void names_a_wrong_time(void **state) {
 #define TIME(name) {offsetof(keel_pool_options, name), #name}
       TIME(acquire_timeout_ms), TIME(connect_timeout_ms),       TIME(idle_timeout_ms),
       TIME(max_lifetime_ms),    TIME(query_timeout_ms),         TIME(cancel_timeout_ms),
-      TIME(drain_timeout_ms),   TIME(health_check_interval_ms),
-      TIME(retry_delay_ms),     TIME(retry_max_delay_ms),
+      TIME(drain_timeout_ms),   TIME(health_check_interval_ms), TIME(retry_delay_ms),
+      TIME(retry_max_delay_ms),
 #undef TIME
   };
   for (unsigned i = 0; i < sizeof times / sizeof *times; i++) {

@@ -143,9 +143,24 @@ static void op_inquire(void *io, keel__conn *conn, const keel__request *request)
   note(io, "inquire c%u r%u", conn->id, (unsigned)request->tag);
 }
 
-static const keel__ops ops = {op_open,   op_send, op_reset,       op_cancel, op_close, op_settle, op_forget,
-                              op_opened, op_gone, op_pool_closed, op_keep,   op_drop,  op_breaker,
-                              .check = op_check, .healthy = op_healthy, .retry = op_retry, .remember = op_remember, .inquire = op_inquire};
+static const keel__ops ops = {op_open,
+                              op_send,
+                              op_reset,
+                              op_cancel,
+                              op_close,
+                              op_settle,
+                              op_forget,
+                              op_opened,
+                              op_gone,
+                              op_pool_closed,
+                              op_keep,
+                              op_drop,
+                              op_breaker,
+                              .check = op_check,
+                              .healthy = op_healthy,
+                              .retry = op_retry,
+                              .remember = op_remember,
+                              .inquire = op_inquire};
 
 keel__pool_config fake_config(void) {
   return (keel__pool_config){

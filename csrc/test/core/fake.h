@@ -26,11 +26,11 @@ typedef struct fake {
   keel__plan plans[MOST];  /* of the last sending, by tag */
   uint64_t leases[MOST];   /* granted, by tag of the acquire; setup leases by MOST - connection id */
   uint32_t tags, forgotten;
-  int kept;              /* details that are kept and not yet dropped */
-  keel__failure refusal; /* the last that any request was settled with */
+  int kept;                /* details that are kept and not yet dropped */
+  keel__failure refusal;   /* the last that any request was settled with */
   keel__time pauses[MOST]; /* before the latest retry, by tag */
   bool mute;               /* nobody can be told that he is tried again */
-  bool forgets; /* there is no memory for what a COMMIT in doubt needs */
+  bool forgets;            /* there is no memory for what a COMMIT in doubt needs */
 } fake;
 
 /* max 2, nothing else limited, one statement at a time. */
