@@ -72,13 +72,13 @@ typedef enum keel__req_state {
 typedef enum keel__pool_state { KEEL__POOL_OPEN, KEEL__POOL_DRAINING, KEEL__POOL_CLOSED } keel__pool_state;
 
 /* Why a connection is closed; each is counted. */
-#define KEEL__CLOSE_MAP(X)                                                                       \
-  X(IDLE_TIMEOUT)                                                                                \
-  X(LIFETIME)                                                                                    \
-  X(MAX_USES)                                                                                    \
-  X(DESTROYED)                                                                                   \
-  X(LOST) X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER) X(CHECK_FAILED) \
-      X(INQUIRY_SILENT)
+#define KEEL__CLOSE_MAP(X) \
+  X(IDLE_TIMEOUT)          \
+  X(LIFETIME)              \
+  X(MAX_USES)              \
+  X(DESTROYED)             \
+  X(LOST)                  \
+  X(OPEN_FAILED) X(CANCEL_SILENT) X(RESET_FAILED) X(SHUTDOWN) X(BREAKER) X(CHECK_FAILED) X(INQUIRY_SILENT)
 typedef enum keel__close_reason {
 #define KEEL__CLOSE_ENUM(name) KEEL__CLOSE_##name,
   KEEL__CLOSE_MAP(KEEL__CLOSE_ENUM)
