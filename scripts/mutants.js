@@ -8,7 +8,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { parseArgs } = require('node:util');
 const { ROOT, step } = require('./lib/run');
 const { ensureSystem } = require('./lib/system');
@@ -30,35 +30,47 @@ add_subdirectory(sim)
 add_subdirectory(test/core)
 `;
 
-function prepare(dir) {
+async function prepare(dir) {
   for (const name of SOURCES) {
-    fs.cpSync(path.join(ROOT, 'csrc', name), path.join(dir, name), { recursive: true });
+    fs.cpSync(path.join(ROOT, 'csrc', name), path.join(dir, name), {
+      recursive: true,
+      preserveTimestamps: true,
+    });
   }
   fs.writeFileSync(path.join(dir, 'CMakeLists.txt'), PROJECT);
-  call('cmake', ['-S', dir, '-B', path.join(dir, 'build')]);
+  await call('cmake', ['-S', dir, '-B', path.join(dir, 'build')]);
 }
 
 /** Runs a program to its end; quiet unless it has to succeed and does not. */
 function call(program, args, { mayFail = false } = {}) {
-  const result = spawnSync(program, args, { encoding: 'utf8', timeout: LONGEST_MS, killSignal: 'SIGKILL' });
-  if (result.error && result.error.code !== 'ETIMEDOUT') throw result.error;
-  if (result.status !== 0 && !mayFail)
-    throw new Error(`${program} failed:\n${result.stdout}${result.stderr}`);
-  return result.status === 0;
+  const options = { timeout: LONGEST_MS, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] };
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, options);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (text) => (output += text));
+    }
+    child.once('error', reject);
+    child.once('close', (status) => {
+      if (status !== 0 && !mayFail) reject(new Error(`${program} failed:\n${output}`));
+      else resolve(status === 0);
+    });
+  });
 }
 
 function build(dir) {
-  call('cmake', ['--build', path.join(dir, 'build'), '--parallel', String(os.cpus().length)]);
+  return call('cmake', ['--build', path.join(dir, 'build')]);
 }
 
-/** @returns {string[]} who noticed that something is wrong */
-function verdict(dir) {
+/** @returns {Promise<string[]>} who noticed that something is wrong */
+async function verdict(dir) {
   const noticed = [];
   const tests = ['--test-dir', path.join(dir, 'build'), '--exclude-regex', 'core-sim'];
-  if (!call('ctest', [...tests, '--no-tests=error', '--stop-on-failure'], { mayFail: true }))
+  if (!(await call('ctest', [...tests, '--no-tests=error', '--stop-on-failure'], { mayFail: true })))
     noticed.push('unit tests');
   const simulator = path.join(dir, 'build/sim/keel-sim');
-  if (!call(simulator, ['--steps', String(SIM_STEPS)], { mayFail: true })) noticed.push('simulator');
+  if (!(await call(simulator, ['--steps', String(SIM_STEPS)], { mayFail: true }))) noticed.push('simulator');
   return noticed;
 }
 
@@ -72,13 +84,24 @@ function plant(dir, mutant) {
   return () => fs.writeFileSync(file, source);
 }
 
-function tryMutant(dir, mutant) {
+async function tryMutant(dir, mutant) {
   const restore = plant(dir, mutant);
   try {
-    build(dir);
-    return verdict(dir);
+    await build(dir);
+    return await verdict(dir);
   } finally {
     restore();
+  }
+}
+
+/** One of several who take mutants from the same list, each with a copy of the core of his own. */
+async function work(dir, mutants, counts) {
+  await prepare(dir);
+  await build(dir);
+  for (let mutant; (mutant = mutants.shift()) !== undefined;) {
+    const noticed = await tryMutant(dir, mutant);
+    counts[noticed.length > 0 ? 'passed' : 'failed']++;
+    console.log(`${noticed.length > 0 ? '✓' : '✗'} ${mutant.name}: ${noticed.join(', ') || 'NOT NOTICED'}`);
   }
 }
 
@@ -93,16 +116,13 @@ async function main() {
   try {
     await ensureSystem(['c'], console.log);
     await step('the core as it is', async () => {
-      prepare(dir);
-      build(dir);
-      const noticed = verdict(dir);
+      await prepare(path.join(dir, '0'));
+      await build(path.join(dir, '0'));
+      const noticed = await verdict(path.join(dir, '0'));
       if (noticed.length > 0) throw new Error(`fails without any bug planted: ${noticed.join(', ')}`);
     });
-    for (const mutant of chosenMutants()) {
-      const noticed = tryMutant(dir, mutant);
-      counts[noticed.length > 0 ? 'passed' : 'failed']++;
-      console.log(`${noticed.length > 0 ? '✓' : '✗'} ${mutant.name}: ${noticed.join(', ') || 'NOT NOTICED'}`);
-    }
+    const mutants = [...chosenMutants()];
+    await Promise.all(os.cpus().map((_, i) => work(path.join(dir, String(i)), mutants, counts)));
   } catch (err) {
     console.error(err.message);
     counts.failed++;

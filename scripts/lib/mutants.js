@@ -648,8 +648,8 @@ const MUTANTS = [
   {
     name: 'a drain does not wait for those who pause',
     file: 'core/pool.c',
-    from: 'if (pool->queue.count + pool->retrying.count > 0) return;',
-    to: 'if (pool->queue.count > 0) return;',
+    from: 'if (pool->queue.count + pool->retrying.count + pool->in_doubt.count > 0) return;',
+    to: 'if (pool->queue.count + pool->in_doubt.count > 0) return;',
   },
   {
     name: 'those who pause are forgotten when all are told',
@@ -714,8 +714,8 @@ const MUTANTS = [
   {
     name: 'a drain does not wait for a COMMIT in doubt',
     file: 'core/pool.c',
-    from: 'if (pool->queue.count + pool->in_doubt.count > 0) return;',
-    to: 'if (pool->queue.count > 0) return;',
+    from: 'if (pool->queue.count + pool->retrying.count + pool->in_doubt.count > 0) return;',
+    to: 'if (pool->queue.count + pool->retrying.count > 0) return;',
   },
   {
     name: 'the end of a drain leaves COMMITs in doubt',
@@ -744,7 +744,7 @@ const MUTANTS = [
   {
     name: 'attempts to ask for a COMMIT are not spaced out',
     file: 'core/open.c',
-    from: 'if (keel__pool_opening(pool) + pool->setup_leases > 0 || keel__timer_is_set(&pool->reopen_timer)) return 0;',
+    from: 'if (keel__pool_coming(pool) > 0 || keel__timer_is_set(&pool->reopen_timer)) return 0;',
     to: '',
   },
   {
