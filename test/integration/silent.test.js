@@ -92,8 +92,7 @@ describe('a link that falls silent', () => {
       clients.map(async (client) => (await client.query('select pg_backend_pid() as pid')).rows[0].pid),
     );
     for (const client of clients) client.release();
-    const frozen = [own.pid(), ...pids];
-    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    own.freeze();
     try {
       await Promise.all(pids.map(() => timesOut(pool.query('select 1'))));
       const failures = await Promise.allSettled(Array.from({ length: 10 }, () => pool.query('select 1')));
@@ -102,7 +101,7 @@ describe('a link that falls silent', () => {
         assert.equal(reason.outcome, 'not-sent');
       }
     } finally {
-      for (const pid of frozen) process.kill(pid, 'SIGCONT');
+      own.thaw();
     }
     await until(() => pool.query('select 1').then(() => true), {
       timeout: 10_000,
