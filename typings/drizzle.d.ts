@@ -176,7 +176,7 @@ export interface KeelDatabaseHandle<TSchema extends Record<string, unknown> = Re
  * Opens a pool with `hardenedDefaults()` and a Drizzle database over it; nothing is connected yet.
  *
  * @example
- * import * as schema from '../shared/schema';
+ * import * as schema from './schema';
  * export const { db, pool, testConnection, close } = createDatabase({ schema });
  *
  * @throws `KeelError` `KEEL_CONFIG` for a wrong option or environment variable; the message names it

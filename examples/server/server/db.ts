@@ -1,5 +1,5 @@
 import { createDatabase } from 'pgkeel/drizzle';
-import * as schema from '../shared/schema';
+import * as schema from '../model/schema';
 
 export const { db, pool, readPool, writePool, testConnection, health, metrics, close } = createDatabase({
   schema,

@@ -1,4 +1,4 @@
-import { customers, products } from '../shared/schema';
+import { customers, products } from '../model/schema';
 import { db } from './db';
 
 const CATEGORIES = ['books', 'garden', 'kitchen', 'music', 'toys'];

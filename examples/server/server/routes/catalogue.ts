@@ -1,7 +1,7 @@
 import { asc, eq } from 'drizzle-orm';
 import type { FastifyInstance } from 'fastify';
-import { createCustomer, idParams, listProducts } from '../../shared/requests';
-import { customers, products } from '../../shared/schema';
+import { createCustomer, idParams, listProducts } from '../../model/requests';
+import { customers, products } from '../../model/schema';
 import { db } from '../db';
 import { notFound } from '../errors';
 

@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm';
 import type { FastifyInstance } from 'fastify';
-import { createOrder, idParams, listOrders, setOrderStatus, type CreateOrder } from '../../shared/requests';
-import { customers, orderItems, orders, orderStatus, products } from '../../shared/schema';
+import { createOrder, idParams, listOrders, setOrderStatus, type CreateOrder } from '../../model/requests';
+import { customers, orderItems, orders, orderStatus, products } from '../../model/schema';
 import { db } from '../db';
 import { notFound, RequestError } from '../errors';
 

@@ -1,7 +1,7 @@
 import { and, desc, eq, gte, ne, sql } from 'drizzle-orm';
 import type { FastifyInstance } from 'fastify';
-import { revenueReport } from '../../shared/requests';
-import { orderItems, orders, products } from '../../shared/schema';
+import { revenueReport } from '../../model/requests';
+import { orderItems, orders, products } from '../../model/schema';
 import { db } from '../db';
 
 export async function reportRoutes(app: FastifyInstance): Promise<void> {
