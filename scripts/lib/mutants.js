@@ -753,6 +753,42 @@ const MUTANTS = [
     from: 'if (doubt->kept) pool->ops->drop(pool->io, doubt->kept);',
     to: '',
   },
+  {
+    name: 'nobody hears of the breaker until the next health check',
+    file: 'core/probe.c',
+    from: 'if (from == KEEL_BREAKER_IS_CLOSED || breaker->state == KEEL_BREAKER_IS_CLOSED)\n    keel__health_soon(pool, now);',
+    to: '',
+  },
+  {
+    name: 'a health check opens a connection though the breaker is open',
+    file: 'core/health.c',
+    from: '  if (keel__breaker_refuses(pool)) {\n    refused(pool, now);\n    return;\n  }\n',
+    to: '',
+  },
+  {
+    name: 'a check that is answered proves nothing to the breaker',
+    file: 'core/check.c',
+    from: '    keel__node_answered(pool, now - conn->check_begun, now);\n',
+    to: '',
+  },
+  {
+    name: 'who fails while the breaker is open pauses to be refused',
+    file: 'core/retry.c',
+    from: 'if (keel__breaker_refuses(pool)) return false;',
+    to: '',
+  },
+  {
+    name: 'a link that dies while a COMMIT is asked for counts for nothing',
+    file: 'core/conn.c',
+    from: 'conn->in_flight.count > 0 || conn->reset_asked || conn->state == KEEL__CONN_INQUIRING',
+    to: 'conn->in_flight.count > 0 || conn->reset_asked',
+  },
+  {
+    name: 'what the server says of a COMMIT is no sign of life',
+    file: 'core/doubt.c',
+    from: '  keel__node_answered(conn->pool, 0, now);\n',
+    to: '',
+  },
 ];
 
 module.exports = { MUTANTS };

@@ -197,6 +197,8 @@ void fake_free(fake *fake) {
     if (fake->conns[id]) fake_closed(fake, id);
   assert_int_equal(fake->pool.state, KEEL__POOL_CLOSED);
   assert_int_equal(fake->forgotten, fake->tags);
+  /* But for what opened the breaker, which is told of until the pool is gone. */
+  assert_int_equal(fake->kept, fake->pool.breaker_cause.detail != NULL);
   assert_true(keel__pool_next(&fake->pool) == KEEL__NEVER);
   keel__pool_destroy(&fake->pool);
   assert_int_equal(fake->kept, 0);

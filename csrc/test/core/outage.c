@@ -1,0 +1,176 @@
+/* Where the breaker, health checks, retries and COMMITs in doubt meet. */
+#include "fake.h"
+
+#include <stdlib.h>
+
+static keel__pool_config guarded(uint32_t threshold) {
+  keel__pool_config config = fake_config();
+  config.breaker = (keel__breaker_config){.on = true,
+                                          .threshold = threshold,
+                                          .reset_timeout = 1000 * MS,
+                                          .slow_call = 60000 * MS,
+                                          .probes = 1,
+                                          .probe_timeout = 50 * MS};
+  return config;
+}
+
+static void the_breaker_is_news_for_health(void **state) {
+  (void)state;
+  keel__pool_config config = guarded(1);
+  config.health_interval = 60000 * MS;
+  fake *fake = fake_new(config);
+  fake_query(fake);
+  fake_open_fails(fake, 1);
+  fake_ignore(fake);
+  fake_wait(fake, 0);
+  expect(fake, "unwell BREAKER_OPEN");
+  fake_wait(fake, fake->pool.breaker_timer.due - fake->now);
+  fake_ignore(fake);
+  fake_opened(fake, 2);
+  fake_wait(fake, 0);
+  expect(fake, "opened c2, breaker HALF_OPEN CLOSED (the probe succeeded), check c2");
+  fake_checked(fake, 2);
+  expect(fake, "well 0 ms");
+  fake_free(fake);
+}
+
+static void an_open_breaker_answers_who_asks_for_health(void **state) {
+  (void)state;
+  fake *fake = fake_warm(guarded(1), 1);
+  keel__pool_breaker(&fake->pool, KEEL_BREAKER_FORCE_OPEN, fake->now);
+  fake_ignore(fake);
+  keel__pool_check(&fake->pool, fake->now);
+  expect(fake, "unwell BREAKER_OPEN");
+  fake_free(fake);
+}
+
+static void health_opens_nothing_while_it_is_open(void **state) {
+  (void)state;
+  keel__pool_config config = guarded(1);
+  config.health_interval = 10 * MS;
+  fake *fake = fake_new(config);
+  keel__pool_breaker(&fake->pool, KEEL_BREAKER_FORCE_OPEN, fake->now);
+  fake_ignore(fake);
+  fake_wait(fake, 12 * MS);
+  expect(fake, "unwell BREAKER_OPEN");
+  fake_free(fake);
+}
+
+static void a_check_that_is_answered_ends_a_row_of_failures(void **state) {
+  (void)state;
+  keel__pool_config config = guarded(3);
+  config.alive_bypass = 50 * MS;
+  fake *fake = fake_warm(config, 2);
+  fake_query(fake);
+  fake_lost(fake, 1);
+  assert_int_equal(fake->pool.breaker.failures, 1);
+  fake_wait(fake, 51 * MS);
+  fake_query(fake);
+  fake_checked(fake, 2);
+  assert_int_equal(fake->pool.breaker.failures, 0);
+  fake_free(fake);
+}
+
+static void nothing_pauses_for_an_open_breaker(void **state) {
+  (void)state;
+  keel__pool_config config = guarded(1);
+  config.max_retries = 3;
+  config.retry_delay = config.retry_max_delay = 10 * MS;
+  fake *fake = fake_warm(config, 1);
+  fake_read(fake, KEEL__NEVER);
+  keel__pool_breaker(&fake->pool, KEEL_BREAKER_FORCE_OPEN, fake->now);
+  fake_ignore(fake);
+  fake_error(fake, 1, "40001", 'I');
+  expect(fake, "SERVER r1 rolled-back");
+  fake_free(fake);
+}
+
+/* ---- COMMITs in doubt */
+
+/* c1 has died under a COMMIT, r2, and c2 is asked. */
+static fake *in_doubt(keel__pool_config config) {
+  config.resolve_timeout = KEEL__NEVER;
+  config.cancel_timeout = 100 * MS;
+  fake *fake = fake_warm(config, 2);
+  uint64_t lease = fake_lease(fake);
+  keel__request *request = calloc(1, sizeof *request);
+  assert_non_null(request);
+  *request = (keel__request){.kind = KEEL_QUERY, .tag = ++fake->tags, .lease = lease, .commits = true};
+  fake->conns[1]->status = 'T';
+  fake->conns[1]->fate = KEEL__FATE_ASK;
+  keel__pool_submit(&fake->pool, request, KEEL__NEVER, fake->now);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_ignore(fake);
+  assert_int_equal(keel__pool_count(&fake->pool, KEEL__CONN_INQUIRING), 1);
+  return fake;
+}
+
+static void a_server_that_is_silent_when_asked_counts(void **state) {
+  (void)state;
+  fake *fake = in_doubt(guarded(5));
+  assert_int_equal(fake->pool.breaker.failures, 1); /* the link under the COMMIT */
+  fake_wait(fake, 100 * MS);
+  expect(fake, "gone c2 INQUIRY_SILENT, close c2 INQUIRY_SILENT, open c3");
+  assert_int_equal(fake->pool.breaker.failures, 2);
+  fake_free(fake);
+}
+
+static void so_does_a_link_that_dies_when_it_is_asked(void **state) {
+  (void)state;
+  fake *fake = in_doubt(guarded(5));
+  fake_lost(fake, 2);
+  assert_int_equal(fake->pool.breaker.failures, 2);
+  fake_free(fake);
+}
+
+static void its_answer_is_a_success(void **state) {
+  (void)state;
+  fake *fake = in_doubt(guarded(5));
+  keel__conn_inquired(fake->conns[2], KEEL__VERDICT_COMMITTED, fake->now);
+  expect(fake, "ok r2");
+  assert_int_equal(fake->pool.breaker.failures, 0);
+  fake_free(fake);
+}
+
+static void the_probe_asks_for_it_when_the_node_is_back(void **state) {
+  (void)state;
+  fake *fake = in_doubt(guarded(2));
+  fake_lost(fake, 2);
+  fake_closed(fake, 2);
+  fake_ignore(fake);
+  fake_wait(fake, 5 * MS);
+  expect(fake, ""); /* nothing is opened for it but the probe */
+  fake_wait(fake, fake->pool.breaker_timer.due - fake->now);
+  expect(fake, "breaker OPEN HALF_OPEN (a probe begins), open c3");
+  fake_opened(fake, 3);
+  expect(fake, "opened c3, breaker HALF_OPEN CLOSED (the probe succeeded), inquire c3 r2");
+  keel__conn_inquired(fake->conns[3], KEEL__VERDICT_ROLLED_BACK, fake->now);
+  expect(fake, "CONNECTION_LOST r2 rolled-back");
+  fake_free(fake);
+}
+
+static void a_stale_connection_is_asked_unchecked(void **state) {
+  (void)state;
+  keel__pool_config config = guarded(5);
+  config.alive_bypass = 0;
+  fake *fake = in_doubt(config);
+  assert_int_equal(keel__pool_count(&fake->pool, KEEL__CONN_CHECKING), 0);
+  fake_free(fake);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_breaker_is_news_for_health),
+      cmocka_unit_test(an_open_breaker_answers_who_asks_for_health),
+      cmocka_unit_test(health_opens_nothing_while_it_is_open),
+      cmocka_unit_test(a_check_that_is_answered_ends_a_row_of_failures),
+      cmocka_unit_test(nothing_pauses_for_an_open_breaker),
+      cmocka_unit_test(a_server_that_is_silent_when_asked_counts),
+      cmocka_unit_test(so_does_a_link_that_dies_when_it_is_asked),
+      cmocka_unit_test(its_answer_is_a_success),
+      cmocka_unit_test(the_probe_asks_for_it_when_the_node_is_back),
+      cmocka_unit_test(a_stale_connection_is_asked_unchecked),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
