@@ -6,14 +6,12 @@
  * unknown. What was not done is tried again.
  */
 
+const { setTimeout: sleep } = require('node:timers/promises');
 const { CODES, KeelError } = require('./errors');
 const { TEXTS } = require('./failures');
 const { checkQueryOptions } = require('./options');
+const { announceRetry, pauseOf, policyOf } = require('./retry-policy');
 const { PRELUDE } = require('./statement');
-
-const DEFAULT_RETRIES = 3;
-const DEFAULT_DELAY_MS = 1000;
-const DEFAULT_MAX_DELAY_MS = 30_000;
 
 const LINK_FAILURES = new Set([CODES.CONNECTION_LOST, CODES.CONNECT_FAILED, CODES.CONNECT_TIMEOUT]);
 // The server goes down, is starting, has taken a deadlock or a conflict apart.
@@ -60,36 +58,23 @@ async function attempt(pool, config, values, budget) {
   }
 }
 
-function delayBefore(retry, { retryDelay, retryMaxDelay }) {
-  const most = Math.min(
-    Number(retryMaxDelay ?? DEFAULT_MAX_DELAY_MS),
-    Number(retryDelay ?? DEFAULT_DELAY_MS) * 2 ** (retry - 1),
-  );
-  return Math.random() * most;
-}
-
-/** @returns {Promise<boolean>} whether there was time for it */
-function pause(ms, budget) {
-  if (ms >= budget.left) return false;
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms, true);
-  });
-}
-
 /** @returns {Promise<object>} the statement's result */
 async function queryExactlyOnce(pool, config, values) {
   checkQueryOptions(config);
   const { timeout, query_timeout: ofPg } = config;
   const asked = { ...config, exactlyOnce: undefined, timeout: undefined, query_timeout: undefined };
   const budget = new Budget(Number(timeout ?? ofPg ?? 0));
-  const most = Number(pool.options.maxRetries ?? DEFAULT_RETRIES);
+  const policy = policyOf({}, pool.options);
   for (let retry = 1; ; retry++) {
     try {
       return await attempt(pool, asked, values, budget);
     } catch (error) {
       if (typeof error.attempts === 'number') error.attempts = retry;
-      if (retry > most || pool.ending || !isWorthRepeating(error)) throw error;
-      if (!(await pause(delayBefore(retry, pool.options), budget))) throw error;
+      if (retry > policy.maxRetries || pool.ending || !isWorthRepeating(error)) throw error;
+      const delay = pauseOf(policy, retry - 1);
+      if (delay >= budget.left) throw error;
+      announceRetry(pool, retry + 1, delay, error);
+      await sleep(delay);
     }
   }
 }

@@ -8,11 +8,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { DatabaseError } = require('../errors');
 const { checkRetry } = require('../options');
-const { emitSafely } = require('../statement');
-
-const MAX_RETRIES = 3;
-const RETRY_DELAY_MS = 1000;
-const RETRY_MAX_DELAY_MS = 30_000;
+const { MAX_RETRIES, announceRetry, pauseOf, policyOf } = require('../retry-policy');
 
 /* The server has rolled it back for the sake of others: serialization_failure, deadlock_detected. */
 const ROLLED_BACK = new Set(['40001', '40P01']);
@@ -23,7 +19,6 @@ const NOT_OPENED = new Set(['57P03', '53300', 'KEEL_CONNECT_FAILED', 'KEEL_CONNE
 
 const CAUSES = 8; // of causes: an application may wrap what Drizzle has wrapped
 
-const orElse = (value, usual) => Number(value ?? usual);
 const isKnown = ({ code }) => ROLLED_BACK.has(code) || LOST.has(code) || NOT_OPENED.has(code);
 
 /** What made the transaction fail, if it is one of the above; else the error as it is. */
@@ -39,21 +34,6 @@ function reasonOf(error) {
 function splitConfig({ retry, ...rest }) {
   checkRetry(retry ?? false);
   return { retry: retry ?? false, config: Object.keys(rest).length > 0 ? rest : undefined };
-}
-
-/** How often, and after which pauses: what is not said here is as the pool's own queries have it. */
-function policyOf(retry, options = {}) {
-  const own = retry === true ? {} : retry;
-  return {
-    maxRetries: orElse(own.maxRetries, options.maxRetries || MAX_RETRIES),
-    delay: orElse(own.retryDelay, options.retryDelay ?? RETRY_DELAY_MS),
-    maxDelay: orElse(own.retryMaxDelay, options.retryMaxDelay ?? RETRY_MAX_DELAY_MS),
-  };
-}
-
-/** The engine's formula: exponential with full jitter. */
-function pauseOf({ delay, maxDelay }, retries) {
-  return Math.random() * Math.min(maxDelay, delay * 2 ** retries);
 }
 
 // Attempts to connect are the engine's to repeat, where it was asked to.
@@ -75,12 +55,6 @@ function mayRepeat(reason, begun, pool) {
   return LOST.has(reason.code) || mayOpen(reason, pool);
 }
 
-function announce(pool, attempt, delay, error) {
-  if (typeof pool?.emit !== 'function' || pool.listenerCount('retry') === 0) return;
-  const event = { node: error.node ?? pool._where?.node, attempt, delay: Math.ceil(delay), error };
-  emitSafely(pool, 'retry', event);
-}
-
 // Frozen, or not an object at all: what the application throws is its own. Of connecting the engine counts the attempts.
 function tellAttempts(error, runs) {
   for (const told of new Set([error, reasonOf(error)])) {
@@ -98,7 +72,7 @@ function tellAttempts(error, runs) {
 async function paused(policy, attempt, reason, pool) {
   if (pool?.ending) return false;
   const delay = pauseOf(policy, attempt - 1);
-  announce(pool, attempt + 1, delay, reason);
+  announceRetry(pool, attempt + 1, delay, reason);
   await sleep(delay);
   return !pool?.ending;
 }
@@ -110,7 +84,9 @@ async function paused(policy, attempt, reason, pool) {
  * @template T
  */
 async function repeat(run, retry, pool) {
-  const policy = policyOf(retry, pool?.options);
+  // Whoever asks for it means some: a pool that repeats nothing by itself is no answer.
+  const usual = { ...pool?.options, maxRetries: pool?.options?.maxRetries || MAX_RETRIES };
+  const policy = policyOf(retry === true ? {} : retry, usual);
   for (let attempt = 1; ; attempt++) {
     const progress = { begun: false };
     try {
