@@ -141,7 +141,6 @@ export interface Breaker {
   readonly state: BreakerState;
 }
 
-/** Event `retry`: a request is tried again after `delay` milliseconds. */
 /** Event `retry`: a request, or a transaction of Drizzle's, is tried again after `delay` milliseconds. */
 export interface RetryEvent {
   node: string;
