@@ -77,11 +77,18 @@ async function verdict(dir) {
 function plant(dir, mutant) {
   const file = path.join(dir, mutant.file);
   const source = fs.readFileSync(file, 'utf8');
-  const parts = source.split(mutant.from);
-  if (parts.length !== 2)
-    throw new Error(`${mutant.file} has changed: "${mutant.name}" has to be planted anew`);
-  fs.writeFileSync(file, parts.join(mutant.to));
+  fs.writeFileSync(file, source.split(mutant.from).join(mutant.to));
   return () => fs.writeFileSync(file, source);
+}
+
+/** Before anything is built, and all of them: each stands for one place of the source. */
+function assertPlantable(mutants) {
+  const lost = mutants.filter(({ file, from }) => {
+    const source = fs.readFileSync(path.join(ROOT, 'csrc', file), 'utf8');
+    return source.split(from).length !== 2;
+  });
+  const names = lost.map(({ file, name }) => `${file} has changed: "${name}" has to be planted anew`);
+  if (names.length > 0) throw new Error(names.join('\n'));
 }
 
 async function tryMutant(dir, mutant) {
@@ -99,7 +106,10 @@ async function work(dir, mutants, counts) {
   await prepare(dir);
   await build(dir);
   for (let mutant; (mutant = mutants.shift()) !== undefined;) {
-    const noticed = await tryMutant(dir, mutant);
+    const noticed = await tryMutant(dir, mutant).catch((error) => {
+      mutants.length = 0;
+      throw error;
+    });
     counts[noticed.length > 0 ? 'passed' : 'failed']++;
     console.log(`${noticed.length > 0 ? '✓' : '✗'} ${mutant.name}: ${noticed.join(', ') || 'NOT NOTICED'}`);
   }
@@ -114,6 +124,8 @@ async function main() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pgkeel-mutants-'));
   const counts = { passed: 0, failed: 0 };
   try {
+    const mutants = [...chosenMutants()];
+    assertPlantable(mutants);
     await ensureSystem(['c'], console.log);
     await step('the core as it is', async () => {
       await prepare(path.join(dir, '0'));
@@ -121,8 +133,10 @@ async function main() {
       const noticed = await verdict(path.join(dir, '0'));
       if (noticed.length > 0) throw new Error(`fails without any bug planted: ${noticed.join(', ')}`);
     });
-    const mutants = [...chosenMutants()];
-    await Promise.all(os.cpus().map((_, i) => work(path.join(dir, String(i)), mutants, counts)));
+    const workers = os.cpus().map((_, i) => work(path.join(dir, String(i)), mutants, counts));
+    // All of them have let go of their folders before these are removed.
+    const ends = await Promise.allSettled(workers);
+    for (const { status, reason } of ends) if (status === 'rejected') throw reason;
   } catch (err) {
     console.error(err.message);
     counts.failed++;

@@ -49,6 +49,15 @@ const accounts = pgTable('accounts', { id: integer('id'), balance: integer('bala
 /** Drizzle's error holds ours. */
 const reasonOf = (error) => (error.outcome === undefined && error.cause !== undefined ? error.cause : error);
 
+/**
+ * Before COMMIT was asked for it cannot have happened. Of a statement whose own time was over that is all there is to know;
+ * whatever else fails there has to say so itself.
+ */
+function beforeCommit(code, outcome) {
+  if (outcome !== 'unknown') return String(outcome);
+  return code === 'KEEL_QUERY_TIMEOUT' ? 'rolled-back' : 'unknown before COMMIT';
+}
+
 class Callers {
   #database;
   #ledger;
@@ -108,8 +117,7 @@ class Callers {
       return value;
     } catch (error) {
       const { code, outcome } = reasonOf(error);
-      // Before COMMIT was asked for it cannot have happened, whatever is known of the statement that failed.
-      const told = outcome === 'unknown' && !stages.decided ? 'rolled-back' : String(outcome);
+      const told = stages.decided ? String(outcome) : beforeCommit(code, outcome);
       this.#ledger.settle(key, told, code ?? error.name);
       return undefined;
     }

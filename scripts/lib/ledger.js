@@ -9,12 +9,13 @@ const fs = require('node:fs');
 /** What a call can have been told. `acknowledged` aside these are the outcomes of errors. */
 const FATES = ['acknowledged', 'not-sent', 'rolled-back', 'unknown'];
 const READ = 'read';
+const WRITES = ['insert', 'once', 'upsert', 'transfer', 'drizzle'];
 // How much later than its deadline a call may settle: the machine does other things, too.
 const MARGIN_MS = 1500;
 // What faults and load can look like to the application. Anything else is an error of ours.
 const EXPECTED_CODES = new RegExp(
   '^(KEEL_(CONNECTION_LOST|QUERY_TIMEOUT|CONNECT_FAILED|CONNECT_TIMEOUT|ACQUIRE_TIMEOUT|QUEUE_FULL|BREAKER_OPEN)' +
-    '|57P0[1-3]|57014|5330[0-9]|08\\w{3}|40001|40P01|25P02)$',
+    '|57P0[1-3]|57014|5330[0-9]|08\\w{3}|40001|40P01)$',
 );
 
 /** The calls of a run: those under way in memory, those settled in a file, so that memory tells of the pool alone. */
@@ -116,4 +117,4 @@ function judge({ calls, times, accounts = [] }) {
   return { violations: [...violations, ...wrongBalances(accounts)], figures, codes };
 }
 
-module.exports = { FATES, Ledger, READ, judge };
+module.exports = { FATES, Ledger, READ, WRITES, judge };

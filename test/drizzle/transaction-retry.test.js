@@ -4,21 +4,13 @@ const assert = require('node:assert/strict');
 const { DrizzleQueryError, eq, sql } = require('drizzle-orm');
 const { Client, DatabaseError, KeelError, Pool } = require('../..');
 const { drizzle } = require('../../lib/drizzle');
+const { failureOf } = require('../support/failure');
 const { until } = require('../support/poll');
 const { freePort } = require('../support/ports');
 const { freshDatabase } = require('./support/drivers');
 const { groups, posts } = require('./support/schema');
 
 const QUICK = { maxRetries: 3, retryDelay: 5 };
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}
 
 describe('db.transaction(fn, { retry })', function () {
   this.timeout(30_000);

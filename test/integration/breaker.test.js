@@ -300,6 +300,8 @@ describe('the circuit breaker', () => {
       }
       times.sort((a, b) => a - b);
       assert.ok(times[250] < 1, `half of them take longer than ${times[250]} ms`);
+      // The machine does other things, too: what is measured by the clock is not the refusal alone.
+      assert.ok(times[490] < 20, `2 % of them take longer than ${times[490]} ms`);
       await cluster.start();
       const back = performance.now();
       await until(async () => (await pool.query('select 1 as a')).rows[0].a === 1, { what: 'recovery' });
@@ -313,13 +315,13 @@ describe('the circuit breaker', () => {
     it('counts attempts that a frozen server does not answer', async () => {
       const options = { connectionTimeoutMillis: 200, circuitBreaker: { failureThreshold: 2 } };
       const pool = make({ ...cluster.config(), ...options });
-      process.kill(cluster.pid(), 'SIGSTOP');
+      cluster.freeze();
       try {
         await untilOpen(pool);
         const { cause } = await failureOf(pool.query('select 1'));
         assert.equal(cause.code, 'KEEL_CONNECT_TIMEOUT');
       } finally {
-        process.kill(cluster.pid(), 'SIGCONT');
+        cluster.thaw();
       }
       await until(async () => (await pool.query('select 1 as a')).rows[0].a === 1, { what: 'recovery' });
     });

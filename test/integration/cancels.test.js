@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
+const { randomNumbers } = require('../../scripts/lib/traffic');
 const { startCluster } = require('../support/cluster');
 const { until } = require('../support/poll');
 
@@ -9,17 +10,6 @@ const CANCELS = 10_000;
 const CONNECTIONS = 4;
 const VICTIMS = 6; // at a time
 const INNOCENTS = 4;
-
-/** A repeatable stream of numbers from 0 to 1 (xorshift). */
-function randomNumbers(seed) {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 describe('cancels beside queries that nobody cancels', function () {
   this.timeout(180_000);
@@ -117,7 +107,7 @@ describe('cancels beside queries that nobody cancels', function () {
     }
   }
 
-  it(`${CANCELS} of them hit nobody else, and cost no connection`, async () => {
+  it(`${CANCELS} of them are felt by nobody else, and cost no connection`, async () => {
     const before = await backends();
     const start = performance.now();
     await Promise.all([
@@ -132,9 +122,11 @@ describe('cancels beside queries that nobody cancels', function () {
       what: 'every connection to be idle',
     });
     const { connections } = pool.metrics().nodes[0];
+    // A lone neighbour in the same pipeline that a cancel did hit is known to have left no trace, and is sent again.
+    const { retried } = pool.metrics().queries;
     console.log(
       `      ${tally.running} cancelled while they ran or were sent, ${tally.notSent} while they waited, ` +
-        `${tally.tooLate} too late; ${tally.innocent + tally.inserted} others untouched; ${seconds.toFixed(1)} s`,
+        `${tally.tooLate} too late; ${tally.innocent + tally.inserted} others answered, ${retried} of them sent again; ${seconds.toFixed(1)} s`,
     );
     assert.ok(tally.running > CANCELS / 20, 'a fair part of the cancels has to reach the server');
     assert.deepEqual([connections.created, connections.closed], [CONNECTIONS, 0]);

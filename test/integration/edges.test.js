@@ -4,17 +4,9 @@ const assert = require('node:assert/strict');
 const util = require('node:util');
 const { Client, Pool } = require('../../lib');
 const { createDatabase } = require('../../lib/drizzle');
+const { failureOf } = require('../support/failure');
 const { until } = require('../support/poll');
 const { sharedCluster } = require('../support/shared');
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}
 
 describe('at the edges', () => {
   let cluster;

@@ -4,17 +4,9 @@ const assert = require('node:assert/strict');
 const net = require('node:net');
 const pg = require('pg');
 const { Client, DatabaseError, KeelError, Pool } = require('../../lib');
+const { failureOf } = require('../support/failure');
 const { freePort } = require('../support/ports');
 const { sharedCluster } = require('../support/shared');
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}
 
 describe('errors', () => {
   let cluster;

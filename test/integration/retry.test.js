@@ -4,20 +4,12 @@ const assert = require('node:assert/strict');
 const { sql } = require('drizzle-orm');
 const { Client, Pool } = require('../..');
 const { createDatabase, drizzle } = require('../../lib/drizzle');
+const { failureOf } = require('../support/failure');
 const { startCluster } = require('../support/cluster');
 const { freePort } = require('../support/ports');
 const { until } = require('../support/poll');
 
 const OURS = "from pg_stat_activity where application_name = 'retrying'";
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}
 
 // Whatever goes wrong here goes really wrong: backends are killed, transactions collide, the server is stopped.
 describe('retries', function () {
