@@ -176,6 +176,7 @@ class PoolClients {
     link.connId = info.connId;
     // What the last holder left open was rolled back before.
     client._txStatus = 'I';
+    link.unsure = false;
     link.leasedAt = info.leasedAt ?? performance.now();
     if (pool.options.allowExitOnIdle) pool._engine.ref();
     link.held = takenAt && pool._leaks.begin(takenAt);

@@ -1,5 +1,6 @@
 'use strict';
 
+const { isServerError } = require('./failures');
 const { Link } = require('./link');
 
 /** A pool's connection, seen by the client that stands for it as long as it lives. */
@@ -14,6 +15,7 @@ class PoolLink extends Link {
     this.gone = false;
     this.settingUp = false; // lent to the pool itself, for hooks and listeners
     this.told = false; // a lone query has been told of its death
+    this.unsure = false; // a query was given up: what the server is at is for the engine to find out
     this.removeOnRelease = false;
     this.held = undefined; // while it is out and watched for leaks
   }
@@ -44,6 +46,11 @@ class PoolLink extends Link {
   destroy() {
     this.cut = true;
     if (this.lease !== 0) this.giveBack(true);
+  }
+
+  heardOf(info) {
+    super.heardOf(info);
+    if (!isServerError(info.fields)) this.unsure = true;
   }
 
   giveBack(destroy) {

@@ -20,9 +20,10 @@ class Passing {
   }
 
   /** Whether the lease of a client that is given back may pass. */
-  allows(client, { lease, leasedAt }) {
+  allows(client, { lease, leasedAt, unsure }) {
     return (
       lease !== 0 &&
+      !unsure &&
       client._txStatus === 'I' &&
       client._queue.length === 0 &&
       this.#engine.waiting === 0 &&
@@ -35,7 +36,10 @@ class Passing {
     this.#leases.push(held);
     if (this.#planned) return;
     this.#planned = true;
-    this.#engine.beforeFlush(() => this.#giveBack());
+    this.#engine.beforeFlush(() => {
+      this.#planned = false;
+      this.giveBack();
+    });
   }
 
   /** @returns {{ leaseId: number, connId: number, leasedAt: number } | undefined} */
@@ -43,8 +47,9 @@ class Passing {
     return this.#leases.pop();
   }
 
-  #giveBack() {
-    this.#planned = false;
+  /** Before a query of the pool's own is asked: it may use one of them, and whoever connects after it comes after it. */
+  giveBack() {
+    if (this.#leases.length === 0) return;
     for (const { leaseId } of this.#leases.splice(0)) this.#engine.release(leaseId, false);
   }
 }

@@ -71,10 +71,15 @@ class Pool extends EventEmitter {
     hide(this, '_waits', new Set());
     hide(this, '_health', new Health(this));
     hide(this, '_whenEnded', undefined);
+    // What ends the pauses of those who repeat something themselves; see repeat.js.
+    hide(this, '_pauses', new Set());
     // What only clients can give (events, hooks, parsers of one client) takes pool.query() the long way round.
     hide(this, '_needsClients', Boolean(this.options.onConnect || this.options.verify));
     hide(this, '_holdsClients', new PoolClients(this));
-    hide(this, '_engine', openPool(this._engineOptions(parameters), this._holdsClients.handlers()));
+    const engineOptions = this._engineOptions(parameters);
+    const { acquireTimeout, queryTimeout } = engineOptions;
+    hide(this, '_limits', { acquireTimeout, queryTimeout }); // ms; 0: none
+    hide(this, '_engine', openPool(engineOptions, this._holdsClients.handlers()));
     hide(this, '_passing', new Passing(this._engine));
     hide(this, '_leaks', leaksOf(this));
     if (this.options.allowExitOnIdle) this._engine.keepAlive = 'work';
@@ -96,13 +101,42 @@ class Pool extends EventEmitter {
     if (callback) wait.answerTo(callback, Pool.prototype.connect);
     wait.takenAt = this._leaks?.siteOf(Pool.prototype.connect);
     const passed = this._passing.take();
-    if (passed !== undefined) {
-      queueMicrotask(() => wait.leased(passed));
-      return promise;
-    }
-    this._waits.add(wait);
-    wait.tag = this._engine.acquire(undefined, wait);
+    if (passed === undefined) this._waitForClient(wait);
+    else queueMicrotask(() => this._pass(passed, wait));
     return promise;
+  }
+
+  /** @param {number} [limit] ms; undefined: the pool's acquire timeout */
+  _waitForClient(wait, limit) {
+    this._waits.add(wait);
+    wait.tag = this._engine.acquire(limit, wait);
+  }
+
+  _pass(passed, wait) {
+    if (this._holdsClients.knows(passed.connId)) return wait.leased(passed);
+    // Its connection has died in the meantime.
+    if (this.ending) return wait.fail(closedError);
+    return this._waitForClient(wait);
+  }
+
+  /**
+   * @internal A client for a query of the pool's own.
+   * @param {number} limit ms; Infinity: the pool's acquire timeout alone
+   * @param {AbortSignal} [signal]
+   */
+  _connectWithin(limit, signal) {
+    if (this.ending) return Promise.reject(closedError());
+    this._passing.giveBack();
+    const wait = new Wait(this);
+    const promise = wait.promise(Promise);
+    const own = this._limits.acquireTimeout || Infinity;
+    const least = Math.min(own, Math.max(1, Math.ceil(limit)));
+    this._waitForClient(wait, least === Infinity ? undefined : least);
+    if (signal === undefined) return promise;
+    const abort = () => this._engine.abort(wait.tag);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    return promise.finally(() => signal.removeEventListener('abort', abort));
   }
 
   get _clients() {
@@ -188,6 +222,7 @@ class Pool extends EventEmitter {
   }
 
   _ask(statement) {
+    this._passing.giveBack();
     if (this.options.binary) statement.binary = true;
     if (this.ending) statement.invalid ??= closedError();
     if (statement.name !== undefined) this._useName(statement);
@@ -294,6 +329,7 @@ class Pool extends EventEmitter {
 
   _beginEnd() {
     this.ending = true;
+    for (const end of this._pauses) end();
     this._whenEnded = new this.Promise((resolve) => (this._endCallback = resolve));
   }
 

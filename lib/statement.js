@@ -235,6 +235,7 @@ class Statement {
 
   /** It failed in a way that may pass, and is tried again: what came so far, complete or not, no longer counts. */
   again(failure) {
+    this.owner.heardOf(failure);
     const { rowAsArray, _types } = Array.isArray(this.results) ? this.results[0] : this.results;
     this.result = this.results = new Result(rowAsArray ? 'array' : undefined, _types);
     this._failure = undefined;

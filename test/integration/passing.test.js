@@ -115,6 +115,52 @@ describe('a client that is given back and asked for in one tick', () => {
     assert.equal(pids.size, 2);
   });
 
+  it('is cleaned first when a query on it was given up: the server may be in a transaction', async () => {
+    open({ max: 1 });
+    await pool.query('create temp table t (n int)');
+    const first = await pool.connect();
+    const giveUp = new AbortController();
+    const text = 'begin; insert into t values (1); select pg_sleep(5)';
+    const given = first.query({ text, signal: giveUp.signal });
+    // Sent, and not yet answered; a lease passes only within 50 ms.
+    setTimeout(() => giveUp.abort(), 5);
+    await assert.rejects(given, { code: 'KEEL_ABORTED' });
+    first.release();
+    const second = await pool.connect();
+    await second.query('insert into t values (2)');
+    second.release();
+    assert.deepEqual((await pool.query('select n from t')).rows, [{ n: 2 }]);
+  });
+
+  it("is there for a query of the pool's own, which comes before who connects after it", async () => {
+    open({ max: 2 });
+    const first = await pool.connect();
+    const order = [];
+    first.release();
+    const query = pool.query('select 1').then(() => order.push('query'));
+    const second = await pool.connect();
+    order.push('client');
+    second.release();
+    await query;
+    assert.equal(pool.metrics().nodes[0].connections.created, 1);
+    assert.deepEqual(order, ['query', 'client']);
+  });
+
+  it('is another one when its connection has died in the meantime', async () => {
+    open();
+    const first = await pool.connect();
+    const { connId } = first._link;
+    const pid = await backendOf(first);
+    first.release();
+    const asked = pool.connect();
+    // Its end has come with the same events as what made it be given back.
+    pool._holdsClients.closed({ connId, code: 'KEEL_CONNECTION_LOST', outcome: 'unknown', fields: {} });
+    const second = await asked;
+    assert.notEqual(await backendOf(second), pid);
+    second.release();
+    await pool.end({ force: true });
+  });
+
   it('is back before the pool ends', async () => {
     open();
     const client = await pool.connect();
