@@ -6,50 +6,47 @@
  * unknown. What was not done is tried again.
  */
 
-const { setTimeout: sleep } = require('node:timers/promises');
 const { CODES, KeelError } = require('./errors');
 const { TEXTS } = require('./failures');
 const { checkQueryOptions } = require('./options');
-const { announceRetry, pauseOf, policyOf } = require('./retry-policy');
+const { repeat } = require('./repeat');
 const { PRELUDE } = require('./statement');
 
-const LINK_FAILURES = new Set([CODES.CONNECTION_LOST, CODES.CONNECT_FAILED, CODES.CONNECT_TIMEOUT]);
-// The server goes down, is starting, has taken a deadlock or a conflict apart.
-const WORTH_REPEATING = new Set(['57P01', '57P02', '57P03', '40001', '40P01']);
+const DEFAULT_RETRIES = 3;
 
-function isWorthRepeating({ outcome, code }) {
-  if (outcome !== 'rolled-back' && outcome !== 'not-sent') return false;
-  return LINK_FAILURES.has(code) || WORTH_REPEATING.has(code) || String(code).startsWith('08');
-}
+/** What a client's query must not be told again: it answers by its promise, and its time is the budget's. */
+const OURS = { exactlyOnce: undefined, callback: undefined, timeout: undefined, query_timeout: undefined };
 
 /** One deadline for all attempts. */
 class Budget {
+  /** @param {number} limit ms; 0: none */
   constructor(limit) {
-    this.end = limit ? performance.now() + limit : Infinity;
+    this.end = limit > 0 ? performance.now() + limit : Infinity;
   }
 
   get left() {
     return this.end - performance.now();
   }
 
-  /** For a statement. */
-  options() {
+  /** For a statement. @param {string} outcome of what was sent before it */
+  options(outcome) {
     if (this.end === Infinity) return {};
     const { left } = this;
-    if (left <= 0) throw new KeelError(CODES.QUERY_TIMEOUT, TEXTS[CODES.QUERY_TIMEOUT]);
-    return { timeout: Math.ceil(left) };
+    if (left > 0) return { timeout: Math.ceil(left) };
+    throw new KeelError(CODES.QUERY_TIMEOUT, TEXTS[CODES.QUERY_TIMEOUT], { outcome, attempts: 1 });
   }
 }
 
 async function attempt(pool, config, values, budget) {
-  const client = await pool.connect();
+  const client = await pool._connectWithin(budget.left, config.signal ?? undefined);
+  pool._holdsClients.keepsItself(client);
   // The statement that is under way says what happened; unheard, the event would end the process.
   const ignore = () => {};
   client.on('error', ignore);
   try {
-    const asked = { ...config, ...budget.options(), queryMode: 'extended', [PRELUDE]: 'begin' };
+    const asked = { ...config, ...budget.options('not-sent'), queryMode: 'extended', [PRELUDE]: 'begin' };
     const result = await client.query(asked, values);
-    await client.query({ text: 'commit', ...budget.options() });
+    await client.query({ text: 'commit', ...budget.options('rolled-back') });
     return result;
   } finally {
     client.removeListener('error', ignore);
@@ -61,22 +58,16 @@ async function attempt(pool, config, values, budget) {
 /** @returns {Promise<object>} the statement's result */
 async function queryExactlyOnce(pool, config, values) {
   checkQueryOptions(config);
-  const { timeout, query_timeout: ofPg } = config;
-  const asked = { ...config, exactlyOnce: undefined, timeout: undefined, query_timeout: undefined };
-  const budget = new Budget(Number(timeout ?? ofPg ?? 0));
-  const policy = policyOf({}, pool.options);
-  for (let retry = 1; ; retry++) {
-    try {
-      return await attempt(pool, asked, values, budget);
-    } catch (error) {
-      if (typeof error.attempts === 'number') error.attempts = retry;
-      if (retry > policy.maxRetries || pool.ending || !isWorthRepeating(error)) throw error;
-      const delay = pauseOf(policy, retry - 1);
-      if (delay >= budget.left) throw error;
-      announceRetry(pool, retry + 1, delay, error);
-      await sleep(delay);
-    }
-  }
+  const limit = config.timeout ?? (config.query_timeout || undefined) ?? pool._limits.queryTimeout;
+  const budget = new Budget(Number(limit));
+  const asked = { ...config, ...OURS };
+  const retry = { maxRetries: pool.options.maxRetries ?? DEFAULT_RETRIES };
+  const run = (progress) => {
+    // Nothing is repeated whose outcome is unknown, be it the BEGIN's.
+    progress.begun = true;
+    return attempt(pool, asked, values, budget);
+  };
+  return repeat(run, retry, pool, { left: () => budget.left, signal: config.signal ?? undefined });
 }
 
 module.exports = { queryExactlyOnce };

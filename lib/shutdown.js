@@ -58,6 +58,9 @@ async function within(allowedMs, work) {
   }
 }
 
+// Several may drain at once, each its own targets: the process is the last one's to end.
+const draining = new Set();
+
 class Shutdown {
   #ends;
   #options;
@@ -87,6 +90,7 @@ class Shutdown {
 
   async #drain(signal) {
     const { timeout } = this.#options;
+    draining.add(this);
     const end = timeout === undefined ? undefined : performance.now() + timeout;
     for (const endOne of this.#ends) {
       const left = end === undefined ? undefined : Math.max(0, Math.round(end - performance.now()));
@@ -104,6 +108,8 @@ class Shutdown {
   #finish(signal) {
     const { exit } = this.#options;
     this.uninstall();
+    draining.delete(this);
+    if (draining.size > 0) return;
     if (exit === 'signal') endProcess(signal);
     else if (exit !== false) process.exit(this.#failed && exit === 0 ? 1 : exit);
     else if (this.#failed) process.exitCode ??= 1;

@@ -1,7 +1,8 @@
 'use strict';
 
 const { makePreparedQuery } = require('./prepared-query');
-const { repeat, splitConfig } = require('./retry');
+const { repeat } = require('../repeat');
+const { splitConfig } = require('./retry');
 const { makeStream } = require('./stream');
 const { makeTransaction } = require('./transaction');
 const { TransactionScope } = require('./transaction-scope');

@@ -456,6 +456,60 @@ describe('COMMIT in doubt', function () {
       await assert.rejects(pool.query(given), { code: 'KEEL_ABORTED' });
     });
 
+    it('has one time limit for all that it does, a wait for a client included', async () => {
+      const pool = open({ max: 1, queryTimeout: 200 });
+      const held = await pool.connect();
+      const start = performance.now();
+      const asked = pool.query({
+        text: 'insert into ledger values ($1)',
+        values: [++lastId],
+        exactlyOnce: true,
+      });
+      await assert.rejects(asked, { outcome: 'not-sent' });
+      assert.ok(performance.now() - start < 5000);
+      held.release();
+      assert.equal(await isThere(lastId), false);
+    });
+
+    it('is given up while it waits for a client', async () => {
+      const pool = open({ max: 1 });
+      const held = await pool.connect();
+      const { signal } = new AbortController();
+      const late = AbortSignal.timeout(50);
+      await assert.rejects(pool.query({ text: 'select 1', exactlyOnce: true, signal: late }), {
+        code: 'KEEL_ABORTED',
+        outcome: 'not-sent',
+      });
+      held.release();
+      await pool.query({ text: 'select 1', exactlyOnce: true, signal });
+    });
+
+    it('does not take a callback out of its config, as no query of the pool does', async () => {
+      const text = 'insert into ledger values ($1), ($1)';
+      const config = { text, values: [++lastId], exactlyOnce: true, callback: () => {} };
+      await assert.rejects(open().query(config), { code: '23505', outcome: 'rolled-back' });
+    });
+
+    it('tells of its retries, and does not wait for them when the pool ends', async () => {
+      const pool = open({ maxRetries: 2, retryDelay: 60_000, retryMaxDelay: 60_000 });
+      const told = [];
+      const pausing = new Promise((resolve) => {
+        pool.on('retry', (event) => resolve(told.push(event)));
+      });
+      cutter.cut('before');
+      const asked = pool.query({
+        text: 'insert into ledger values ($1)',
+        values: [++lastId],
+        exactlyOnce: true,
+      });
+      const refused = assert.rejects(asked, { outcome: 'rolled-back', attempts: 1 });
+      await pausing;
+      await pool.end();
+      await refused;
+      assert.equal(told[0].attempt, 2);
+      assert.equal(told[0].error.outcome, 'rolled-back');
+    });
+
     it("is the pool's, and a flag", async () => {
       const pool = open();
       await withClient(pool, (client) =>
