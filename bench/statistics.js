@@ -61,4 +61,4 @@ function summariseCase(each) {
   return { ...each, summary };
 }
 
-module.exports = { median, ratiosByRound, summarise, summariseCase };
+module.exports = { median, ratiosByRound, summarise, summariseCase, quantile };

@@ -9,6 +9,7 @@ const { setTimeout: pause } = require('node:timers/promises');
 const { CONTESTANTS } = require('../contestants');
 const { Latencies, runCallers } = require('../load');
 const { answer } = require('../process');
+const { quantile } = require('../statistics');
 
 const CONNECTIONS = 10;
 const DEADLINE_MS = 500;
@@ -20,8 +21,6 @@ const LIMITS = {
   query_timeout: DEADLINE_MS,
   shed: true,
 };
-
-const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 
 /** What became of requests; only what ends within the window counts. */
 class Tally {

@@ -65,7 +65,9 @@ function answerFor(error: FastifyError | Error): Answer {
   const cause = databaseErrorIn(error);
   if (cause && UNAVAILABLE.has(cause.code ?? '')) {
     const message = 'the database is not available';
-    return { status: 503, message, outcome: cause.outcome, retryAfter: retryAfterOf(cause) };
+    // Whoever is told to come back sends his order once more: not where the first one may have been placed.
+    const again = cause.outcome === 'unknown' ? {} : { retryAfter: retryAfterOf(cause) };
+    return { status: 503, message, outcome: cause.outcome, ...again };
   }
   if (cause instanceof DatabaseError && CONFLICTS.has(cause.code ?? '')) {
     return { status: 409, message: cause.constraint ? `conflicts with ${cause.constraint}` : 'conflict' };
