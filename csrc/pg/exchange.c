@@ -199,13 +199,31 @@ static bool may_have_committed(const keel__wire *wire, const keel__failure *fail
   return wire->committed || (failure->nested && wire->conn->status == 'I');
 }
 
+static bool is_unknown_to_server(const PGresult *error) {
+  const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+  return sqlstate != NULL && (strncmp(sqlstate, "42", 2) == 0 || strcmp(sqlstate, "26000") == 0);
+}
+
+/* It, or what it names, was refused before any of it was run. */
+static bool never_ran(const keel__wire *wire, const keel__query *query, const PGresult *error) {
+  if (query->has_nul || (query->item.parsing && !wire->prepared)) return true;
+  return PQresultErrorField(error, PG_DIAG_CONTEXT) == NULL && is_unknown_to_server(error);
+}
+
+/* Where it failed does not say what came before: an error within a procedure has a context, one of the commit behind its last
+ * command (a deferred constraint, a serialization failure) has none. */
+static bool may_have_happened_in_part(const keel__wire *wire, const keel__query *query,
+                                      const PGresult *error) {
+  return query->statement->may_commit_part && !never_ran(wire, query, error);
+}
+
 static void query_failed(keel__wire *wire, const keel__query *query, const PGresult *error) {
   keel__detail detail;
   keel__detail_from_result(&detail, error);
   if (detail.count == 0) keel__detail_add(&detail, 'M', PQresultErrorMessage(error));
   keel__failure failure = keel__failure_with(KEEL_SERVER, KEEL_OUTCOME_NONE, &detail);
   failure.prepared = wire->prepared;
-  failure.nested = PQresultErrorField(error, PG_DIAG_CONTEXT) != NULL && query->statement->may_commit_part;
+  failure.nested = may_have_happened_in_part(wire, query, error);
   if (may_have_committed(wire, &failure)) failure.outcome = KEEL_OUTCOME_UNKNOWN;
   if (query->core.delivered) failure.nested = true;
   answered(wire, &failure);

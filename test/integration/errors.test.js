@@ -55,8 +55,49 @@ describe('errors', () => {
           insert into guarded values (id, 1);
           commit;
           raise exception 'cached plan must not change result type' using errcode = '0A000';
+        end $$;
+        drop table if exists settled_late;
+        create table settled_late (
+          id int, n int, constraint once unique (n) deferrable initially deferred);
+        create or replace procedure commit_and_fail_at_the_end(first int) language plpgsql as $$
+        begin
+          insert into settled_late values (first, first);
+          commit;
+          insert into settled_late values (first + 1, first);
         end $$`),
     );
+
+    // The commit that ends it is the server's own: its error comes without a context.
+    it('the same when it fails at the very end', async () => {
+      const repeating = new Pool({ ...cluster.config(), max: 1, maxRetries: 3, retryDelay: 1 });
+      try {
+        for (const ask of [
+          { text: 'call commit_and_fail_at_the_end(1)' },
+          { text: 'call commit_and_fail_at_the_end($1)', values: [2] },
+          {
+            text: `do $$ begin insert into settled_late values (3, 3); commit;
+              insert into settled_late values (4, 3); end $$`,
+          },
+        ]) {
+          const error = await failureOf(repeating.query(ask));
+          assert.equal(error.code, '23505');
+          assert.equal(error.outcome, 'unknown');
+          assert.equal(error.attempts, 1);
+        }
+        const { rows } = await pool.query('select id, n from settled_late order by id');
+        assert.deepEqual(rows, [1, 2, 3].map((id) => ({ id, n: id })));
+      } finally {
+        await repeating.end();
+      }
+    });
+
+    it('one that never began left no trace', async () => {
+      for (const text of ['call nowhere()', 'call commit_and_fail(', 'call commit_and_fail(nowhere)']) {
+        const error = await failureOf(pool.query(text));
+        assert.match(error.code, /^42/);
+        assert.equal(error.outcome, 'rolled-back');
+      }
+    });
 
     it('say that it may have happened, and do not make it happen twice', async () => {
       for (const id of [100, 101, 102]) {
