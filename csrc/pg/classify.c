@@ -19,9 +19,9 @@
   X(DELETE, "delete") X(INSERT, "insert") X(SEARCH, "search") X(SELECT, "select") X(UPDATE, "update") \
   X(VALUES, "values") X(ANALYSE, "analyse") X(ANALYZE, "analyze") X(DECLARE, "declare") \
   X(EXECUTE, "execute") X(EXPLAIN, "explain") X(PREPARE, "prepare") X(REFRESH, "refresh") \
-  X(RELEASE, "release") X(DISTINCT, "distinct") X(PREPARED, "prepared") X(ROLLBACK, "rollback") \
-  X(SAVEPOINT, "savepoint") X(DEALLOCATE, "deallocate") X(PG_CATALOG, "pg_catalog") \
-  X(CONSTRAINTS, "constraints") X(TRANSACTION, "transaction")
+  X(RELEASE, "release") X(DISTINCT, "distinct") X(OPERATOR, "operator") X(PREPARED, "prepared") \
+  X(ROLLBACK, "rollback") X(SAVEPOINT, "savepoint") X(DEALLOCATE, "deallocate") \
+  X(PG_CATALOG, "pg_catalog") X(CONSTRAINTS, "constraints") X(TRANSACTION, "transaction")
 /* clang-format on */
 
 typedef enum key {
@@ -122,6 +122,8 @@ static bool calls_unknown(const statement *now) {
   if (name->token.kind != KEEL__TOKEN_WORD && name->token.kind != KEEL__TOKEN_QUOTED) return false;
   /* AS alias (columns), AS type (length); a name in the list of a WITH. */
   if (before->key == KEY_AS || now->withs & bit_of(now)) return false;
+  /* a OPERATOR(schema.+) b, also behind a parenthesis; whose operator it is does not matter here. */
+  if (name->key == KEY_OPERATOR) return true;
   /* f(x) alias (columns). But: DISTINCT ON (x) f(x). */
   if (is_symbol(before, ')') && !now->distinct_on) return false;
   if (is_symbol(before, '.') && now->last[2].key != KEY_PG_CATALOG) return true;
