@@ -11,7 +11,7 @@
 /* Those that say what a statement does, and those that matter within one. */
 /* clang-format off */
 #define KEEL__KEY_MAP(X) \
-  X(AS, "as") X(DO, "do") X(NO, "no") X(ON, "on") X(AND, "and") X(END, "end") X(FOR, "for") \
+  X(AS, "as") X(DO, "do") X(NO, "no") X(ON, "on") X(TO, "to") X(AND, "and") X(END, "end") X(FOR, "for") \
   X(KEY, "key") X(SET, "set") X(CALL, "call") X(CASE, "case") X(COPY, "copy") X(INTO, "into") \
   X(SHOW, "show") X(WITH, "with") X(WORK, "work") X(ABORT, "abort") X(BEGIN, "begin") \
   X(CHAIN, "chain") X(CYCLE, "cycle") X(MERGE, "merge") X(RESET, "reset") X(SHARE, "share") \
@@ -80,6 +80,7 @@ typedef struct statement {
   bool harmful;  /* something was seen that rules out that it only reads */
   bool distinct_on;
   key second; /* what follows the verb */
+  bool to;    /* it has the word TO, which in a ROLLBACK is that of a savepoint */
   unsigned
       commit_words; /* how far it has come in COMMIT [WORK] [AND NO CHAIN]; NOT_PLAIN: it is something else */
   unsigned atomic;  /* in a body of BEGIN ATOMIC ... END: how many ENDs are missing */
@@ -228,6 +229,7 @@ static void take_word(statement *now, key key) {
     follow_atomic(now, key);
     follow_commit(now, key);
     if (key == KEY_ON && now->last[0].key == KEY_DISTINCT) now->distinct_on = true;
+    if (key == KEY_TO) now->to = true;
     if ((changes(key) && !is_label(now)) || locks_rows(now, key)) now->harmful = true;
     if (now->second == KEY_NONE && now->last[0].key == now->verb) now->second = key;
   }
@@ -305,6 +307,10 @@ static bool may_commit(const statement *done) {
   }
 }
 
+static bool rolls_back(const statement *done) {
+  return (done->verb == KEY_ROLLBACK && !done->to) || done->verb == KEY_ABORT;
+}
+
 static bool shares(key verb) {
   switch (verb) {
     case KEY_SELECT:
@@ -342,8 +348,9 @@ static void add(sums *sums, const statement *done) {
   nature->reads = nature->reads && reading;
   nature->writes = nature->writes || (!reading && !is_quiet(done));
   nature->may_commit = nature->may_commit || may_commit(done);
+  nature->may_end = nature->may_end || may_commit(done) || rolls_back(done);
   nature->may_commit_part = nature->may_commit_part || done->verb == KEY_CALL;
-  sums->rolls_back = sums->rolls_back || done->verb == KEY_ROLLBACK || done->verb == KEY_ABORT;
+  sums->rolls_back = sums->rolls_back || rolls_back(done);
   sums->does = sums->does || done->verb == KEY_DO;
 }
 
@@ -376,6 +383,7 @@ static keel__nature conclude(const sums *sums, const char *text, bool doubtful) 
   nature.reads = nature.commits = false;
   nature.writes = true;
   nature.may_commit = nature.may_commit || mentions_an_end(text);
+  nature.may_end = nature.may_end || nature.may_commit;
   nature.may_commit_part = nature.may_commit_part || mentions_procedure(text);
   return nature;
 }

@@ -16,6 +16,7 @@ typedef struct keel__nature {
   bool copies;         /* it begins with COPY, which a pipeline cannot carry */
   bool shares; /* it begins with SELECT, INSERT, UPDATE ...: it changes nothing of the session it runs in */
   bool may_commit; /* inside a transaction it may be what commits it; true when in doubt */
+  bool may_end;    /* ... or what ends it in any way; another may begin in the same text */
   /* CALL, or a DO whose block commits or calls: may commit on the way to an error; true when in doubt */
   bool may_commit_part;
   bool commits; /* it is one plain COMMIT or END */

@@ -85,10 +85,16 @@ static void begin_rows(keel__wire *wire, PGresult *result) {
   keel__result_go_on(wire);
 }
 
+/* What was prepared outlives whatever comes behind it. */
+static bool commits(const char *tag) {
+  return strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0;
+}
+
 static void note_tag(keel__wire *wire, const char *tag) {
   keel__parameters_touched(wire, tag);
-  if (strcmp(tag, "COMMIT") == 0) wire->committed = true;
-  if (strcmp(tag, "COMMIT") == 0 || strcmp(tag, "ROLLBACK") == 0) keel__xid_ended(wire);
+  if (commits(tag)) wire->committed = true;
+  /* The tag would not tell: that of ROLLBACK TO, after which the transaction has its id as before, is ROLLBACK's. */
+  if (keel__query_of(wire->head)->statement->may_end) keel__xid_ended(wire);
   if (strncmp(tag, "ALTER ", 6) == 0 || strcmp(tag, "CREATE VIEW") == 0) {
     keel__wire_lock(wire);
     keel__conn_plans_stale(wire->conn);

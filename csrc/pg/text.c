@@ -21,6 +21,7 @@ keel_statement *keel_statement_new(const char *text, size_t length, const char *
   statement->copies = nature.copies;
   statement->shares = nature.shares && !statement->has_nul;
   statement->may_commit = nature.may_commit;
+  statement->may_end = nature.may_end;
   statement->may_commit_part = nature.may_commit_part;
   statement->commits = nature.commits;
   statement->reads = nature.reads;

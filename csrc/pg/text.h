@@ -21,7 +21,7 @@ struct keel_statement {
   size_t length;
   bool has_nul;
   /* What it does; see classify.h. */
-  bool copies, shares, may_commit, may_commit_part, commits, reads, writes;
+  bool copies, shares, may_commit, may_end, may_commit_part, commits, reads, writes;
   char text[]; /* NUL-terminated, then the name */
 };
 

@@ -64,7 +64,7 @@ bool keel__xid_send(struct keel__wire *wire, bool *parses);
 /* What comes of it. */
 void keel__xid_prepared(struct keel__wire *wire, const PGresult *result);
 void keel__xid_answered(struct keel__wire *wire, const PGresult *result);
-/* A transaction has ended, or a part of one; another may have begun in the same text. */
+/* A transaction may have ended; another may have begun in the same text. */
 void keel__xid_ended(struct keel__wire *wire);
 /* The question that went ahead of a COMMIT has been answered: from here on the COMMIT is on its way. */
 void keel__xid_settled(struct keel__wire *wire);

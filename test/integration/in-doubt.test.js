@@ -23,7 +23,7 @@ describe('COMMIT in doubt', function () {
 
   before(async () => {
     // What a transaction writes reaches the disk with its COMMIT and not before.
-    const config = { wal_writer_delay: '10s' };
+    const config = { wal_writer_delay: '10s', max_prepared_transactions: 2 };
     cluster = await startCluster({ config, ...(oldest && { version: oldest, embedded: true }) });
     cutter = await startCommitCutter({ host: cluster.host, port: cluster.port });
     await cluster.psql('create table ledger (id int primary key); create table noted (what text)');
@@ -269,6 +269,7 @@ describe('COMMIT in doubt', function () {
   for (const [how, next] of Object.entries({
     'COMMIT AND CHAIN': 'commit and chain',
     'one text': 'commit; begin',
+    'PREPARE TRANSACTION': "prepare transaction 'kept'; begin",
     'a savepoint taken back': 'savepoint a; rollback to a; release a',
   })) {
     it(`a transaction that follows another by ${how} is not taken for it`, async () => {
@@ -285,8 +286,31 @@ describe('COMMIT in doubt', function () {
       await assert.rejects(committed, isLost('rolled-back'));
       await cut;
       assert.deepEqual([await isThere(first), await isThere(second)], [next.startsWith('commit'), false]);
+      if (next.startsWith('prepare')) await cluster.psql("rollback prepared 'kept'");
     });
   }
+
+  it('nor is one that follows by ROLLBACK AND CHAIN', async () => {
+    const [first, second] = [++lastId, ++lastId];
+    const cut = cutter.cut('after');
+    await withClient(open(), async (client) => {
+      await client.query('begin');
+      await client.query('insert into ledger values ($1)', [first]);
+      await client.query('rollback and chain');
+      await client.query('insert into ledger values ($1)', [second]);
+      await client.query('commit');
+    });
+    await cut;
+    assert.deepEqual([await isThere(first), await isThere(second)], [false, true]);
+  });
+
+  it('what was prepared lasts, whatever fails behind it in its text', async () => {
+    const id = ++lastId;
+    const text = `begin; insert into ledger values (${id}); prepare transaction 'kept'; select 1 / 0`;
+    await assert.rejects(open().query(text), { code: '22012', outcome: 'unknown' });
+    await cluster.psql("commit prepared 'kept'");
+    assert.equal(await isThere(id), true);
+  });
 
   it('a NOTIFY alone takes its id at the COMMIT: nobody knows', async () => {
     const cut = cutter.cut('after');

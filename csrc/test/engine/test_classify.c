@@ -4,7 +4,7 @@
 #include "pg/functions.h"
 
 /*
- * R reads, W may write, C is one plain commit, M may commit, P may commit a part, S shares, Y begins with COPY; then, when it
+ * R reads, W may write, C is one plain commit, M may commit, E may end a transaction otherwise, P may commit a part, S shares, Y begins with COPY; then, when it
  * is not 1, the number of statements.
  */
 static void letters_of(const keel__nature *nature, char *letters) {
@@ -12,6 +12,7 @@ static void letters_of(const keel__nature *nature, char *letters) {
   if (nature->writes) *letters++ = 'W';
   if (nature->commits) *letters++ = 'C';
   if (nature->may_commit) *letters++ = 'M';
+  if (nature->may_end && !nature->may_commit) *letters++ = 'E';
   if (nature->may_commit_part) *letters++ = 'P';
   if (nature->shares) *letters++ = 'S';
   if (nature->copies) *letters++ = 'Y';
@@ -208,11 +209,16 @@ static void settings_and_transactions(void **state) {
       {"", "START TRANSACTION READ ONLY"},
       {"", "SAVEPOINT a"},
       {"", "RELEASE a"},
-      {"", "ROLLBACK"},
-      {"", "ABORT"},
+      {"E", "ROLLBACK"},
+      {"E", "ABORT"},
+      {"E", "ROLLBACK WORK AND CHAIN"},
       {"", "rollback to savepoint a"},
+      {"", "ROLLBACK TRANSACTION TO a"},
+      {"3", "SAVEPOINT a; ROLLBACK TO a; RELEASE a"},
+      {"W2", "ROLLBACK TO a; INSERT INTO t VALUES (1)"},
+      {"E", "ROLLBACK AND CHAIN /* TO a */"},
       {"", "DEALLOCATE ALL"},
-      {"W", "ROLLBACK PREPARED 'x'"},
+      {"WE", "ROLLBACK PREPARED 'x'"},
       {"CM", "COMMIT"},
       {"CM", " /* x */ commit ; "},
       {"CM", "COMMIT WORK"},

@@ -68,6 +68,18 @@ static void a_lost_answer_is_asked_for(void **state) {
   assert_query(&other, "SELECT count(*) FROM in_doubt", "1\n");
 }
 
+/* Were its id forgotten, a question would go ahead of the COMMIT, and it is the answer to that which would be swallowed. */
+static void a_savepoint_taken_back_leaves_the_id(void **state) {
+  (void)state;
+  char pid[32];
+  uint64_t lease = with_transaction(0, pid, sizeof pid);
+  wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "SAVEPOINT a", 0));
+  wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "ROLLBACK TO SAVEPOINT a", 0));
+  const answer *a = commit_unheard(lease);
+  assert_int_equal(a->code, KEEL_OK);
+  assert_query(&other, "SELECT count(*) FROM in_doubt", "1\n");
+}
+
 /* What is swallowed is the answer to the question that goes ahead: the COMMIT has not left. */
 static void a_commit_that_has_not_left_left_no_trace(void **state) {
   (void)state;
@@ -106,6 +118,7 @@ static void a_killed_commit_is_known_to_be_rolled_back(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       with_pools(a_lost_answer_is_asked_for),
+      with_pools(a_savepoint_taken_back_leaves_the_id),
       with_pools(a_commit_that_has_not_left_left_no_trace),
       with_pools(a_killed_commit_is_known_to_be_rolled_back),
   };

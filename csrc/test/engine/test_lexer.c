@@ -130,7 +130,7 @@ static const char *const soup[] = {
     "create ", "commit ",  "rollback ",   "and ",     "no ",      "chain ",
     "copy ",   "call ",    "do ",         "explain ", "analyze ", "distinct on(",
     "count(",  "nextval(", "pg_catalog.", "values(",  "prepare ", "transaction ",
-    "set ",    "\x01",     "search ",     "cycle "};
+    "set ",    "\x01",     "search ",     "cycle ",   "to "};
 
 /* Of exactly this size, so that the sanitizer sees the first byte too many. */
 static char *random_text(keel__rng *rng, size_t *length) {
@@ -171,8 +171,8 @@ static void check_random(const char *text, size_t length) {
 }
 
 static unsigned mask_of(const keel__nature *nature) {
-  const bool bits[] = {nature->copies,  nature->shares, nature->may_commit, nature->may_commit_part,
-                       nature->commits, nature->reads,  nature->writes};
+  const bool bits[] = {nature->copies,          nature->shares,  nature->may_commit, nature->may_end,
+                       nature->may_commit_part, nature->commits, nature->reads,      nature->writes};
   unsigned mask = nature->statements;
   for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) mask = mask << 1 | bits[i];
   return mask;
@@ -188,6 +188,7 @@ static void check_same_nature(const char *text, size_t length) {
   if (mask_of(&nature) != mask_of(&other)) fail_msg("it depends on what is before: %s", text);
   assert_false(nature.reads && nature.writes);
   assert_false(nature.commits && !nature.may_commit);
+  assert_false(nature.may_commit && !nature.may_end);
   assert_false(nature.commits && nature.statements != 1);
   free(changed);
 }
