@@ -299,7 +299,7 @@ static uint32_t processors_for_backends(int fd) {
 static void settings_applied(keel__wire *wire, const PGresult *result) {
   look_for_pooler(wire, result);
   if (wire->asks_life) keel__xid_opened(wire, result, 1);
-  if (wire->settings_again) wire->target->cannot_resolve = true;
+  if (wire->refused_for_good) wire->target->cannot_resolve = true;
   keel__wire_lock(wire);
   keel__conn_round_trip(wire->conn, keel__now() - wire->settings_sent);
   keel__pool_set_processors(wire->conn->pool, processors_for_backends(PQsocket(wire->pg)));
@@ -338,11 +338,18 @@ static void begin_session(keel__wire *wire) {
   start_settings(wire);
 }
 
+/* What the server does not have, or keeps from us. Any other error may pass, and the next connection asks again. */
+static bool is_lasting(const PGresult *refusal) {
+  const char *sqlstate = PQresultErrorField(refusal, PG_DIAG_SQLSTATE);
+  return sqlstate != NULL && strncmp(sqlstate, "42", 2) == 0;
+}
+
 /* A server that cannot or may not tell of its life refuses the settings with it: they are sent once more, alone. */
 static bool may_do_without(keel__wire *wire, const PGresult *refusal) {
   if (!wire->asks_life || keel__result_is_fatal(refusal)) return false;
   wire->asks_life = false;
-  wire->settings_again = wire->settings_refused = true;
+  wire->settings_refused = true;
+  wire->refused_for_good = is_lasting(refusal);
   return true;
 }
 

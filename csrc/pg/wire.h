@@ -80,7 +80,7 @@ typedef struct keel__wire {
   keel__verdict verdict;     /* its answer, until its end has come */
   bool asks_life;            /* the settings' statement asks for what keel__xid_opened needs */
   bool settings_refused;     /* it was refused, the end of the refusal is still to come ... */
-  bool settings_again;       /* ... and it is sent without */
+  bool refused_for_good;     /* ... and what is asked for besides will be refused again */
   char *parameters;          /* as last told: name NUL value NUL ... */
   size_t parameters_size;
   keel__time settings_sent; /* while they are being applied */

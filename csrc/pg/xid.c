@@ -177,6 +177,20 @@ bool keel__xid_inquire(keel__wire *wire, const keel__xid_memory *memory) {
   return PQsendQueryParams(wire->pg, ask_fate, 5, NULL, values, lengths, formats, 0) == 1;
 }
 
+static bool is_of_class(const char *sqlstate, const char *class) {
+  return strncmp(sqlstate, class, 2) == 0;
+}
+
+/* An error of our own question says nothing of the transaction, but the server may be able to answer later: out of resources,
+ * interrupted, or hindered by its system. */
+static keel__verdict verdict_of_error(const PGresult *error) {
+  const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+  if (sqlstate == NULL) return KEEL__VERDICT_UNKNOWN;
+  if (strcmp(sqlstate, "22023") == 0) return KEEL__VERDICT_ROLLED_BACK;
+  bool passes = is_of_class(sqlstate, "53") || is_of_class(sqlstate, "57") || is_of_class(sqlstate, "58");
+  return passes ? KEEL__VERDICT_LATER : KEEL__VERDICT_UNKNOWN;
+}
+
 keel__verdict keel__xid_verdict(const PGresult *result) {
   static const struct {
     const char *word;
@@ -187,11 +201,7 @@ keel__verdict keel__xid_verdict(const PGresult *result) {
       {"in progress", KEEL__VERDICT_LATER},
       {"standby", KEEL__VERDICT_LATER},
   };
-  if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    bool lost = sqlstate != NULL && strcmp(sqlstate, "22023") == 0;
-    return lost ? KEEL__VERDICT_ROLLED_BACK : KEEL__VERDICT_UNKNOWN;
-  }
+  if (PQresultStatus(result) == PGRES_FATAL_ERROR) return verdict_of_error(result);
   if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0)) return KEEL__VERDICT_UNKNOWN;
   const char *word = PQgetvalue(result, 0, 0);
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

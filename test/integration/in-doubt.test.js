@@ -1,6 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { sql } = require('drizzle-orm');
 const { Pool } = require('../../lib');
 const { drizzle } = require('../../lib/drizzle');
@@ -360,6 +362,42 @@ describe('COMMIT in doubt', function () {
       await between.close();
       await bouncer.stop();
     }
+  });
+
+  describe('while the server cannot read what it is asked for', () => {
+    const controlFile = () => path.join(cluster.dataDir, 'global', 'pg_control');
+    const awayFile = () => `${controlFile()}.away`;
+    const hide = () => fs.renameSync(controlFile(), awayFile());
+    const show = () => fs.renameSync(awayFile(), controlFile());
+    afterEach(() => fs.existsSync(awayFile()) && show());
+
+    it('it is asked again', async () => {
+      const id = ++lastId;
+      const pool = open();
+      const log = cluster.log().length;
+      await Promise.all([pool.query('select 1'), pool.query('select 2')]);
+      const cut = cutter.cut('after', async () => hide());
+      const committed = WAYS['a client, with values'](pool, id);
+      committed.catch(() => {});
+      await cut;
+      await until(() => cluster.log().slice(log).includes('could not open file'));
+      show();
+      await committed;
+      assert.equal(await isThere(id), true);
+    });
+
+    it('a connection that is opened then does without, and the next one does not', async () => {
+      const id = ++lastId;
+      const pool = open();
+      hide();
+      const client = await pool.connect();
+      client.release(true);
+      show();
+      const cut = cutter.cut('after');
+      await WAYS['a client, with values'](pool, id);
+      await cut;
+      assert.equal(await isThere(id), true);
+    });
   });
 
   it('what was prepared for asking may be dropped', async () => {
