@@ -257,12 +257,14 @@ static void check_ended(keel__wire *wire, const PGresult *error) {
   keel__wire_unlock(wire);
 }
 
-/* Nothing of a COMMIT has gone out yet, and behind a question that failed it would be a ROLLBACK that says nothing. */
-static void ask_ended(keel__wire *wire, bool failed) {
-  if (failed)
-    keel__exchange_lost(wire);
-  else
+/* Takes the error over. Nothing of the COMMIT has gone out yet. A question that failed has made it a ROLLBACK, which would say
+ * nothing of the reason: so it is answered with that error. Where only libpq has failed it would commit all the same. */
+static void ask_ended(keel__wire *wire, PGresult *error) {
+  wire->error = error;
+  if (error == NULL)
     keel__xid_settled(wire);
+  else if (transaction_status(wire) != 'E')
+    keel__exchange_lost(wire);
 }
 
 static void inquiry_ended(keel__wire *wire) {
@@ -293,7 +295,8 @@ static void end_head(keel__wire *wire) {
   } else if (item->is_reset) {
     reset_ended(wire, error != NULL);
   } else if (item->is_ask) {
-    ask_ended(wire, error != NULL);
+    ask_ended(wire, error);
+    error = NULL;
   } else if (item->is_inquiry) {
     inquiry_ended(wire);
   } else {

@@ -52,15 +52,15 @@ static uint64_t with_transaction(uint32_t flags, char *pid, size_t size) {
   return lease;
 }
 
-static const answer *commit_unheard(uint64_t lease) {
+static const answer *commit_unheard(uint64_t lease, uint32_t flags) {
   atomic_store(&p.swallow, 1);
-  return client_wait(&c, client_send(&c, lease, KEEL_Q_SIMPLE, "COMMIT", 0));
+  return client_wait(&c, client_send(&c, lease, flags, "COMMIT", 0));
 }
 
 static void a_lost_answer_is_asked_for(void **state) {
   (void)state;
   char pid[32];
-  const answer *a = commit_unheard(with_transaction(0, pid, sizeof pid));
+  const answer *a = commit_unheard(with_transaction(0, pid, sizeof pid), KEEL_Q_SIMPLE);
   assert_int_equal(a->code, KEEL_OK);
   assert_int_equal(a->finals, 1);
   assert_string_equal(a->tags, "COMMIT;");
@@ -75,19 +75,53 @@ static void a_savepoint_taken_back_leaves_the_id(void **state) {
   uint64_t lease = with_transaction(0, pid, sizeof pid);
   wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "SAVEPOINT a", 0));
   wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "ROLLBACK TO SAVEPOINT a", 0));
-  const answer *a = commit_unheard(lease);
+  const answer *a = commit_unheard(lease, KEEL_Q_SIMPLE);
   assert_int_equal(a->code, KEEL_OK);
   assert_query(&other, "SELECT count(*) FROM in_doubt", "1\n");
 }
 
-/* What is swallowed is the answer to the question that goes ahead: the COMMIT has not left. */
+/* What is swallowed is the answer to the question that goes ahead: the COMMIT has not left, though one of the extended
+ * protocol could have gone with it. */
 static void a_commit_that_has_not_left_left_no_trace(void **state) {
   (void)state;
+  static const uint32_t protocols[] = {KEEL_Q_SIMPLE, 0};
+  for (size_t i = 0; i < 2; i++) {
+    char pid[32];
+    uint64_t lease = with_transaction(KEEL_Q_SIMPLE, pid, sizeof pid);
+    const answer *a = commit_unheard(lease, protocols[i]);
+    assert_int_equal(a->code, KEEL_CONNECTION_LOST);
+    assert_int_equal(a->outcome, KEEL_ROLLED_BACK);
+    keel_release(c.pool, lease, 0);
+    assert_query(&other, "SELECT count(*) FROM in_doubt", "0\n");
+  }
+}
+
+static uint64_t with_question_dropped(void) {
   char pid[32];
-  const answer *a = commit_unheard(with_transaction(KEEL_Q_SIMPLE, pid, sizeof pid));
-  assert_int_equal(a->code, KEEL_CONNECTION_LOST);
-  assert_int_equal(a->outcome, KEEL_ROLLED_BACK);
-  assert_query(&other, "SELECT count(*) FROM in_doubt", "0\n");
+  uint64_t lease = with_transaction(0, pid, sizeof pid);
+  wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "ROLLBACK", 0));
+  /* Unseen: its tag is DO. */
+  wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "DO 'BEGIN EXECUTE ''DEALLOCATE ALL''; END'", 0));
+  wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "BEGIN; INSERT INTO in_doubt VALUES (2)", 0));
+  return lease;
+}
+
+static void a_question_that_fails_fails_the_commit_and_nothing_else(void **state) {
+  (void)state;
+  static const uint32_t protocols[] = {KEEL_Q_SIMPLE, 0};
+  for (size_t i = 0; i < 2; i++) {
+    uint64_t lease = with_question_dropped();
+    const answer *a = client_wait(&c, client_send(&c, lease, protocols[i], "COMMIT", 0));
+    assert_int_equal(a->code, KEEL_SERVER);
+    assert_string_equal(a->sqlstate, "26000");
+    assert_int_equal(a->outcome, KEEL_ROLLED_BACK);
+    /* The transaction is over, as after any COMMIT, and the next one is asked for again. */
+    wait_for(client_send(&c, lease, KEEL_Q_SIMPLE, "BEGIN; INSERT INTO in_doubt VALUES (3)", 0));
+    wait_for(client_send(&c, lease, protocols[i], "COMMIT", 0));
+    keel_release(c.pool, lease, 0);
+  }
+  assert_query(&other, "SELECT string_agg(id::text, ' ') FROM in_doubt", "3 3\n");
+  assert_int_equal(c.closed, 0);
 }
 
 static void a_killed_commit_is_known_to_be_rolled_back(void **state) {
@@ -120,6 +154,7 @@ int main(void) {
       with_pools(a_lost_answer_is_asked_for),
       with_pools(a_savepoint_taken_back_leaves_the_id),
       with_pools(a_commit_that_has_not_left_left_no_trace),
+      with_pools(a_question_that_fails_fails_the_commit_and_nothing_else),
       with_pools(a_killed_commit_is_known_to_be_rolled_back),
   };
   return cmocka_run_group_tests_name("doubt", tests, NULL, NULL);
