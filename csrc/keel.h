@@ -401,21 +401,21 @@ typedef struct keel_summary {
   double count, min, max, mean, p50, p90, p99, p999;
 } keel_summary;
 
-/* Counters since the pool was opened; gauges as of now. */
+/* Counters since the pool was opened; gauges as of now. What is new goes to the end, where an older caller has no place for it. */
 typedef struct keel_pool_stats {
   size_t size; /* set by the caller: sizeof(keel_pool_stats), or less: members behind it are left alone */
   int state;   /* 0 open, 1 draining, 2 closed */
   double started, succeeded, failed, retried, timed_out, cancelled, rejected, slow, running;
   double total, idle, active, connecting, waiting, min, max;
-  /* Of `closed` below: their link died, they were idle for too long, retired (age, uses), given back to be closed, could not be
-   * made clean, or their server was silent after a cancel. */
-  double closed_lost, closed_idle, closed_retired, closed_released, closed_unclean, closed_silent;
   double created, closed, connect_failed, resets;
   /* The breaker: keel_breaker_state, failures in a row, how often it has opened, requests it has refused, when the last
    * failure was that counted (ms since 1970; 0: never). */
   double breaker_state, breaker_failures, breaker_opened, breaker_rejected, breaker_last_failure;
   double healthy, last_check; /* of the last health check: 1 or 0, when (ms since 1970); 1, 0: none yet */
   keel_summary latency_total, latency_queue, latency_server, latency_delivery;
+  /* Of `closed`: their link died, they were idle for too long, retired (age, uses), given back to be closed, could not be
+   * made clean, or their server was silent after a cancel. */
+  double closed_lost, closed_idle, closed_retired, closed_released, closed_unclean, closed_silent;
 } keel_pool_stats;
 
 /* Fills *stats with figures that take all into account that this thread handed over before. It waits for the engine to

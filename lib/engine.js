@@ -207,7 +207,6 @@ const OPTIONS_IN_C = {
 
 /** keel_pool_stats in its order; each latency is a summary of eight figures. */
 const COUNTS = [
-  ...['closedLost', 'closedIdle', 'closedRetired', 'closedReleased', 'closedUnclean', 'closedSilent'],
   ...[
     'state',
     'started',
@@ -226,7 +225,18 @@ const COUNTS = [
   ...['healthy', 'lastCheck'],
 ];
 const LATENCIES = ['latencyTotal', 'latencyQueue', 'latencyServer', 'latencyDelivery'];
+/** Of `closed`. */
+const REASONS = [
+  'closedLost',
+  'closedIdle',
+  'closedRetired',
+  'closedReleased',
+  'closedUnclean',
+  'closedSilent',
+];
 const SUMMARY = ['count', 'min', 'max', 'mean', 'p50', 'p90', 'p99', 'p999'];
+const FIRST_REASON = COUNTS.length + LATENCIES.length * SUMMARY.length;
+const FIGURES = FIRST_REASON + REASONS.length;
 
 const POOL_CLOSED = 'KEEL_POOL_CLOSED';
 
@@ -428,13 +438,16 @@ class EnginePool {
     return Object.fromEntries(COUNTS.map((name, i) => [name, figures[i]]));
   }
 
-  /** The same and the latencies, which take longer to work out. */
+  /** The same, the latencies, which take longer to work out, and for which reasons connections were closed. */
   stats() {
     const figures = this.#lastFigures ?? this.#readFigures(true);
     const stats = Object.fromEntries(COUNTS.map((name, i) => [name, figures[i]]));
     LATENCIES.forEach((name, i) => {
       const first = COUNTS.length + i * SUMMARY.length;
       stats[name] = Object.fromEntries(SUMMARY.map((figure, j) => [figure, figures[first + j]]));
+    });
+    REASONS.forEach((name, i) => {
+      stats[name] = figures[FIRST_REASON + i];
     });
     return stats;
   }
@@ -475,7 +488,7 @@ class EnginePool {
   }
 
   #readFigures(withLatencies) {
-    const figures = new Float64Array(COUNTS.length + LATENCIES.length * SUMMARY.length);
+    const figures = new Float64Array(FIGURES);
     this.#engine.submission.flush();
     this.#engine.native.stats(this.id, figures, withLatencies);
     return figures;

@@ -53,16 +53,14 @@ double *PutSummary(double *at, const keel_summary &summary) {
   return at;
 }
 
-double *PutReasons(double *at, const keel_pool_stats &stats) {
+void PutReasons(double *at, const keel_pool_stats &stats) {
   for (double count : {stats.closed_lost, stats.closed_idle, stats.closed_retired, stats.closed_released,
                        stats.closed_unclean, stats.closed_silent}) {
     *at++ = count;
   }
-  return at;
 }
 
 double *PutCounts(double *at, const keel_pool_stats &stats) {
-  at = PutReasons(at, stats);
   const double counts[] = {double(stats.state), stats.started,    stats.succeeded, stats.failed,
                            stats.retried,       stats.timed_out,  stats.cancelled, stats.rejected,
                            stats.slow,          stats.running,    stats.total,     stats.idle,
@@ -78,7 +76,8 @@ double *PutCounts(double *at, const keel_pool_stats &stats) {
   return at;
 }
 
-/* Fills the array in the order of COUNTS and LATENCIES in lib/engine.js; the latter cost more, and may be left out. */
+/* Fills the array in the order of COUNTS, LATENCIES and REASONS in lib/engine.js; the latencies cost more, and may be left
+ * out with what is behind them. */
 void Stats(const Napi::CallbackInfo &info) {
   keel_pool *pool = EnvironmentOf(info)->FindPool(info[0].As<Napi::Number>().Uint32Value());
   bool latencies = info[2].As<Napi::Boolean>().Value();
@@ -92,6 +91,7 @@ void Stats(const Napi::CallbackInfo &info) {
        {stats.latency_total, stats.latency_queue, stats.latency_server, stats.latency_delivery}) {
     at = PutSummary(at, summary);
   }
+  PutReasons(at, stats);
 }
 
 Napi::Value LibpqVersion(const Napi::CallbackInfo &info) {

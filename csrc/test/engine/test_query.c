@@ -269,6 +269,31 @@ static void malformed_requests_are_refused(void **state) {
   assert_int_equal(keel_submit(c.pool, &request, 1), KEEL_MISUSE);
 }
 
+/* As they were before it was counted why connections are closed. */
+typedef struct older_stats {
+  size_t size;
+  int state;
+  double counts_and_gauges[16], closings[4], breaker[5], health[2];
+  keel_summary latencies[4];
+  double not_its_own;
+} older_stats;
+
+static void figures_for_an_older_caller(void **state) {
+  (void)state;
+  union {
+    keel_pool_stats now;
+    older_stats older;
+  } stats = {.older = {.size = offsetof(older_stats, not_its_own)}};
+  client_query(&c, "SELECT 1");
+  stats.older.not_its_own = -1;
+  keel_pool_stats_read(c.pool, &stats.now);
+  double started = stats.older.counts_and_gauges[0];
+  assert_true(started > 0);
+  assert_true(stats.older.closings[0] > 0 && stats.older.health[0] == 1); /* `created`, `healthy` */
+  assert_true(stats.older.latencies[0].count == started && stats.older.latencies[3].count == started);
+  assert_true(stats.older.not_its_own == -1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_row),
@@ -291,6 +316,7 @@ int main(void) {
       cmocka_unit_test(the_cache_of_statements_is_bounded),
       cmocka_unit_test(stale_plans),
       cmocka_unit_test(malformed_requests_are_refused),
+      cmocka_unit_test(figures_for_an_older_caller),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
