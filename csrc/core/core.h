@@ -379,7 +379,8 @@ void keel__pool_set_processors(keel__pool *pool, uint32_t processors);
 /* A pooler was found in between: nothing is prepared unless it was asked for, and no connection is shared. */
 void keel__pool_behind_pooler(keel__pool *pool);
 
-/* Asks for a health check now, or joins the one under way: ops->healthy tells, once. A closed pool tells at once. */
+/* Asks for a health check now, or joins the one under way: ops->healthy tells, once. A pool that drains tells at once, a
+ * closed one nothing. */
 void keel__pool_check(keel__pool *pool, keel__time now);
 
 /* Runs what is due. Call when `now` has reached keel__pool_next. */

@@ -189,6 +189,8 @@ void keel__health_soon(keel__pool *pool, keel__time now) {
 }
 
 void keel__pool_check(keel__pool *pool, keel__time now) {
+  /* Its last op is behind it. */
+  if (pool->state == KEEL__POOL_CLOSED) return;
   if (pool->state != KEEL__POOL_OPEN)
     failed(pool, KEEL_POOL_CLOSED);
   else if (pool->health.under_way)

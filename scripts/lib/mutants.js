@@ -574,6 +574,12 @@ const MUTANTS = [
     to: '(void)asked;',
   },
   {
+    name: 'a health check of a closed pool is answered behind its last event',
+    file: 'core/health.c',
+    from: 'if (pool->state == KEEL__POOL_CLOSED) return;',
+    to: '',
+  },
+  {
     name: 'a write whose link died is sent again',
     file: 'core/retry.c',
     from: 'return request->reads || request->flags & KEEL_Q_IDEMPOTENT;',

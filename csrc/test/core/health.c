@@ -479,6 +479,18 @@ static void the_end_of_the_pool_answers(void **state) {
   fake_free(fake);
 }
 
+static void nothing_follows_the_end(void **state) {
+  (void)state;
+  fake *fake = fake_warm(watching(), 1);
+  keel__pool_close(&fake->pool, KEEL__NEVER, false, fake->now);
+  fake_closed(fake, 1);
+  assert_true(fake->pool.state == KEEL__POOL_CLOSED);
+  fake_ignore(fake);
+  ask(fake);
+  expect(fake, "");
+  fake_free(fake);
+}
+
 static void a_single_one_that_fails_is_lost(void **state) {
   (void)state;
   keel__pool_config config = fake_config();
@@ -527,6 +539,7 @@ int main(void) {
       cmocka_unit_test(with_all_in_use_it_is_the_next_answer),
       cmocka_unit_test(or_there_is_none),
       cmocka_unit_test(the_end_of_the_pool_answers),
+      cmocka_unit_test(nothing_follows_the_end),
       cmocka_unit_test(a_single_one_that_fails_is_lost),
   };
   return cmocka_run_group_tests_name("health", tests, NULL, NULL);
