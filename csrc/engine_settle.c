@@ -100,18 +100,25 @@ static void describe(const keel_pool *pool, const keel__request *request, keel_c
            keel__pool_count(core, KEEL__CONN_IDLE), waiting);
 }
 
+/* What a failure's event says; `own` has room for the words of the core's. */
+typedef struct words {
+  keel__detail detail;
+  char message[160];
+} words;
+
+static const keel__detail *words_of(const keel_pool *pool, const keel__request *request,
+                                    const keel__failure *failure, words *own) {
+  if (failure->detail != NULL) return failure->detail;
+  keel_code code = failure->cause != KEEL_OK ? failure->cause : failure->code;
+  describe(pool, request, code, own->message, sizeof own->message);
+  keel__detail_clear(&own->detail);
+  keel__detail_add(&own->detail, 'M', own->message);
+  return &own->detail;
+}
+
 static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failure *failure) {
   const keel__request *request = &query->core;
-  keel__detail own;
-  char message[160];
-  const keel__detail *detail = failure->detail;
-  if (detail == NULL) {
-    describe(pool, request, failure->cause != KEEL_OK ? failure->cause : failure->code, message,
-             sizeof message);
-    keel__detail_clear(&own);
-    keel__detail_add(&own, 'M', message);
-    detail = &own;
-  }
+  words own;
   keel__report report = {
       .code = failure->code,
       .outcome = failure->outcome,
@@ -121,7 +128,7 @@ static keel_event *failed(keel_pool *pool, keel__query *query, const keel__failu
       .retry_after_ms = failure->retry_after_ms,
   };
   if (request->conn != NULL) report.status = request->conn->status;
-  keel_event *event = keel__event_report(KEEL_EV_ERROR, &report, detail);
+  keel_event *event = keel__event_report(KEEL_EV_ERROR, &report, words_of(pool, request, failure, &own));
   if (event != NULL) {
     keel__free(query->final);
     return event;
@@ -164,18 +171,10 @@ static void op_settle(void *io, keel__request *request, const keel__failure *fai
 static bool op_retry(void *io, keel__request *request, keel__time delay, const keel__failure *why) {
   keel_pool *pool = io;
   const keel__conn *conn = request->conn;
-  keel__detail own;
-  char message[160];
-  const keel__detail *detail = why->detail;
-  if (detail == NULL) {
-    describe(pool, request, why->code, message, sizeof message);
-    keel__detail_clear(&own);
-    keel__detail_add(&own, 'M', message);
-    detail = &own;
-  }
+  words own;
   keel__report report = {
       .code = why->code, .outcome = why->outcome, .attempts = keel__request_tries(request) + 1};
-  keel_event *event = keel__event_report(KEEL_EV_RETRY, &report, detail);
+  keel_event *event = keel__event_report(KEEL_EV_RETRY, &report, words_of(pool, request, why, &own));
   if (event == NULL) return false;
   event->words[KEEL__E_STATUS] = (int32_t)((delay + 999) / 1000);
   keel__event_set_tag(event, request->tag);

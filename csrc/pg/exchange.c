@@ -32,6 +32,11 @@ static bool enter_mode(keel__wire *wire, const keel__item *item) {
   return changed;
 }
 
+/* A statement of the engine's, with a Sync of its own. */
+static bool send_own(keel__wire *wire, const char *text) {
+  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+}
+
 static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
   char name[NAME_SIZE], text[NAME_SIZE + 16];
   statement_name(wire, number, name);
@@ -40,7 +45,7 @@ static bool send_evict(keel__wire *wire, keel__item *item, uint32_t number) {
   if (!item->evict_synced) return keel__pq_close(wire->pg, name) == 1;
   /* It may fail (the statement may be gone), which must not fail the query behind it: hence the Sync between them. */
   snprintf(text, sizeof text, "DEALLOCATE %s", name);
-  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+  return send_own(wire, text);
 }
 
 static bool send_prepared(keel__wire *wire, keel__query *query) {
@@ -66,8 +71,7 @@ static bool send_extended(keel__wire *wire, keel__query *query) {
 /* libpq ends a text at a NUL byte and would lose the rest without a word. The server refuses such a text, and so that this
  * happens to a transaction too (it is a failed one then), it is asked for the very error that it would have given. */
 static bool send_nul(keel__wire *wire) {
-  static const char text[] = "SELECT pg_catalog.convert_from('\\x00'::pg_catalog.bytea, 'UTF8')";
-  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
+  return send_own(wire, "SELECT pg_catalog.convert_from('\\x00'::pg_catalog.bytea, 'UTF8')");
 }
 
 /* Without a Sync of its own: when it fails the server passes over what comes behind it. */
@@ -85,10 +89,6 @@ static bool send_query(keel__wire *wire, keel__query *query) {
   if (!send_prelude(wire, query) || !send_extended(wire, query)) return false;
   if (query->item.asks && !keel__xid_send(wire, &query->item.ask_parses)) return false;
   return keel__pq_sync(wire->pg) == 1;
-}
-
-static bool send_own(keel__wire *wire, const char *text) {
-  return PQsendQueryParams(wire->pg, text, 0, NULL, NULL, NULL, NULL, 0) == 1 && keel__pq_sync(wire->pg) == 1;
 }
 
 static bool send_item(keel__wire *wire, keel__item *item) {
