@@ -277,6 +277,7 @@ static void init_plain(keel_engine *engine, const keel_engine_options *options) 
       .utf16 = options->utf16_offsets != 0,
   };
   keel__list_init(&engine->io.work);
+  keel__list_init(&engine->io.cancels);
   keel__list_init(&engine->io.cancels_waiting);
   keel__list_init(&engine->pools);
   keel__list_init(&engine->closed_pools);

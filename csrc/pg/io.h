@@ -24,7 +24,7 @@ typedef struct keel__io {
   keel__list work; /* connections for which an op has left something to do */
   keel__rows rows;
   int in_worker;              /* lookups and cancels that another thread has not given back */
-  int cancels;                /* of these, the cancels */
+  keel__list cancels;         /* of these, the cancels */
   keel__list cancels_waiting; /* for a thread */
 } keel__io;
 

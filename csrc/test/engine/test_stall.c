@@ -41,13 +41,13 @@ static int end(void **state) {
   return 0;
 }
 
-static void open_proxied(int64_t cancel_timeout_ms) {
+static void open_proxied(uint32_t max, int64_t cancel_timeout_ms) {
   char url[256];
   keel_pool_options options;
   keel_pool_options_init(&options);
   snprintf(url, sizeof url, "host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=disable", p.port);
   options.conninfo = url;
-  options.max = 1;
+  options.max = max;
   options.cancel_timeout_ms = cancel_timeout_ms;
   client_open(&c, &options);
 }
@@ -103,7 +103,7 @@ static void a_stalled_name_server_and_stop(void **state) {
 /* The statement is settled in time although the cancel gets no answer; the connection is not used again. */
 static void a_stalled_cancel(void **state) {
   (void)state;
-  open_proxied(500);
+  open_proxied(1, 500);
   client_query(&c, "SELECT 1");
   atomic_store(&p.mute_to, 2);
   atomic_store(&p.mute_from, 2);
@@ -118,7 +118,7 @@ static void a_stalled_cancel(void **state) {
 
 static void a_stalled_cancel_and_stop(void **state) {
   (void)state;
-  open_proxied(60000);
+  open_proxied(1, 60000);
   client_query(&c, "SELECT 1");
   atomic_store(&p.mute_to, 2);
   atomic_store(&p.mute_from, 2);
@@ -133,7 +133,7 @@ static void a_stalled_cancel_and_stop(void **state) {
 /* Nothing can be delivered, and it is not waited for. */
 static void a_stalled_cancel_and_close(void **state) {
   (void)state;
-  open_proxied(60000);
+  open_proxied(1, 60000);
   client_query(&c, "SELECT 1");
   atomic_store(&p.mute_to, 2);
   atomic_store(&p.mute_from, 2);
@@ -147,10 +147,39 @@ static void a_stalled_cancel_and_close(void **state) {
   c.pool = NULL;
 }
 
+#define MANY 17 /* one more than there are threads for */
+
+static void cancel_many_in_vain(void) {
+  uint64_t tags[MANY];
+  for (int i = 0; i < MANY; i++) tags[i] = timed("SELECT pg_sleep(30)", 0);
+  client_until(&c, &c.opened, MANY);
+  atomic_store(&p.mute_to, 1000);
+  atomic_store(&p.mute_from, MANY + 1);
+  for (int i = 0; i < MANY; i++) keel_abort(c.pool, tags[i]);
+  for (int i = 0; i < MANY; i++) assert_int_equal(client_wait(&c, tags[i])->code, KEEL_ABORTED);
+}
+
+static void a_mute_server_holds_up_no_cancel_to_another(void **state) {
+  (void)state;
+  open_proxied(MANY, 60000);
+  cancel_many_in_vain();
+  /* Freed with the engine. */
+  c.pool = NULL;
+  keel_pool_options options;
+  keel_pool_options_init(&options);
+  options.max = 1;
+  client_open(&c, &options);
+  assert_int_equal(client_wait(&c, timed("SELECT pg_sleep(30)", 200))->code, KEEL_QUERY_TIMEOUT);
+  int64_t started = client_now_ms();
+  assert_query(&c, "SELECT 1", "1\n");
+  assert_true(client_now_ms() - started < 5000);
+  assert_int_equal(c.closed, 0);
+}
+
 /* Cut at every stage: while connecting, before the first byte of the answer, within it. */
 static void cut_anywhere(void **state) {
   (void)state;
-  open_proxied(1000);
+  open_proxied(1, 1000);
   int fine = 0;
   for (long bytes = 1; bytes < 3000; bytes += 37) {
     atomic_store(&p.cut_after, bytes);
@@ -180,6 +209,7 @@ int main(void) {
       with_proxy(a_stalled_cancel),
       with_proxy(a_stalled_cancel_and_stop),
       with_proxy(a_stalled_cancel_and_close),
+      with_proxy(a_mute_server_holds_up_no_cancel_to_another),
       with_proxy(cut_anywhere),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
