@@ -231,8 +231,8 @@ typedef enum keel_breaker_state {
   KEEL_BREAKER_IS_HALF_OPEN = 2, /* they are refused, and the engine tries to connect */
 } keel_breaker_state;
 /* Asks for a health check now; KEEL_EV_HEALTH tells what it found, within connect_timeout_ms (5 s where there is none) for each
- * connection that had to be tried, of which there are two at most. Several calls may share one event. No effect once the pool is closed.
- * Any thread. */
+ * connection that had to be tried, of which there are two at most. Several calls may share one event. No effect once the
+ * pool is closed. Any thread. */
 KEEL_API void keel_pool_check(keel_pool *pool);
 
 /* Answers KEEL_EV_PASSWORD for a connection: the password, or NULL with a message to fail the attempt. Any thread. */

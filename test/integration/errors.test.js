@@ -85,7 +85,10 @@ describe('errors', () => {
           assert.equal(error.attempts, 1);
         }
         const { rows } = await pool.query('select id, n from settled_late order by id');
-        assert.deepEqual(rows, [1, 2, 3].map((id) => ({ id, n: id })));
+        assert.deepEqual(
+          rows,
+          [1, 2, 3].map((id) => ({ id, n: id })),
+        );
       } finally {
         await repeating.end();
       }

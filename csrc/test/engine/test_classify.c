@@ -4,8 +4,8 @@
 #include "pg/functions.h"
 
 /*
- * R reads, W may write, C is one plain commit, M may commit, E may end a transaction otherwise, P may commit a part, S shares, Y begins with COPY; then, when it
- * is not 1, the number of statements.
+ * R reads, W may write, C is one plain commit, M may commit, E may end a transaction but not commit it, P may commit a part, S
+ * shares, Y begins with COPY; then, when it is not 1, the number of statements.
  */
 static void letters_of(const keel__nature *nature, char *letters) {
   if (nature->reads) *letters++ = 'R';
