@@ -110,16 +110,17 @@ static void ask(keel__conn *conn, keel__request *request, keel__time now) {
   pool->ops->inquire(pool->io, conn, request);
 }
 
-void keel__doubts_ask(keel__pool *pool, keel__time now) {
+bool keel__doubts_ask(keel__pool *pool, keel__time now) {
   keel__link *next = keel__list_first(&pool->in_doubt);
   while (next) {
     keel__request *request = keel__request_of(next);
     next = keel__list_next(&pool->in_doubt, next);
     if (!is_due(request, now)) continue;
     keel__conn *conn = keel__conn_take_idle(pool, now);
-    if (!conn) return;
+    if (!conn) return false;
     ask(conn, request, now);
   }
+  return true;
 }
 
 bool keel__doubts_wait(const keel__pool *pool, keel__time now) {

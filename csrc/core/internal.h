@@ -68,8 +68,8 @@ keel__conn *keel__conn_take_idle(keel__pool *pool, keel__time now);
 /* ---- doubt.c */
 /* The link is about to be closed because it died: a COMMIT on it that the server can be asked about is in doubt from now on. */
 void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time now);
-/* Asks for those whose time has come, on connections that are idle. */
-void keel__doubts_ask(keel__pool *pool, keel__time now);
+/* Asks for those whose time has come, on connections that are idle. False: there are too few of them, and somebody waits. */
+bool keel__doubts_ask(keel__pool *pool, keel__time now);
 /* Somebody would be asked for now if there were a connection. */
 bool keel__doubts_wait(const keel__pool *pool, keel__time now);
 /* The connection on which the server was asked closes. */

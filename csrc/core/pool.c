@@ -174,8 +174,10 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
 void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
   if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);
-  if (pool->in_doubt.count > 0) keel__doubts_ask(pool, now);
-  dispatch(pool, now);
+  /* While somebody waits to be asked for nothing is idle: what is held back is only what would share a busy connection and
+   * keep it busy, perhaps for ever. What shares is quick, and one that is not is moved away, so that such a connection soon
+   * runs dry. Those that are lent, or busy with something long, take no lone statement anyway. */
+  if (keel__doubts_ask(pool, now)) dispatch(pool, now);
   if (pool->queue.count > 0) keel__check_for_waiters(pool, now);
   keel__pool_open_more(pool, now);
   if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);

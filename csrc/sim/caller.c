@@ -124,7 +124,7 @@ static void submit_on_lease(sim_world *world) {
     return;
   }
   uint64_t lease = hold->lease;
-  if (sim_chance(world, world->mood.in_transaction)) {
+  if (sim_chance(world, world->mood.in_transaction + world->mood.commits)) {
     submit_transaction(world, lease);
     return;
   }

@@ -789,6 +789,12 @@ const MUTANTS = [
     from: '  keel__node_answered(conn->pool, 0, now);\n',
     to: '',
   },
+  {
+    name: 'statements that share a connection keep the server from being asked for a COMMIT',
+    file: 'core/pool.c',
+    from: 'if (keel__doubts_ask(pool, now)) dispatch(pool, now);',
+    to: '(void)keel__doubts_ask(pool, now);\n  dispatch(pool, now);',
+  },
 ];
 
 module.exports = { MUTANTS };

@@ -218,6 +218,54 @@ static void it_comes_before_those_who_wait(void **state) {
   fake_free(fake);
 }
 
+#define SHORT (KEEL__SHARE_PATIENCE / 4) /* so that c2 is not shunned as one whose head holds up others */
+
+/* c1 has died under a COMMIT, the server was asked on c2 and will say later; r3 and r4 share c2 when it is to be asked again. */
+static fake *under_load(void) {
+  keel__pool_config config = fake_config();
+  config.max = 1;
+  config.pipeline_depth = 3;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_opened(fake, 2);
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  fake_wait(fake, 10 * MS - SHORT);
+  fake_query(fake);
+  fake_query(fake);
+  fake_ignore(fake);
+  fake_wait(fake, SHORT);
+  expect(fake, "");
+  return fake;
+}
+
+static void it_comes_before_those_who_would_share(void **state) {
+  (void)state;
+  fake *fake = under_load();
+  fake_query(fake); /* though there is room for it */
+  fake_answer(fake, 2, 'I');
+  expect(fake, "ok r3");
+  fake_answer(fake, 2, 'I');
+  expect(fake, "ok r4, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  expect(fake, "send c2 r5");
+  fake_free(fake);
+}
+
+/* Who is held back has his own time, and goes on when nobody is in doubt any more. */
+static void who_is_held_back_does_not_wait_for_ever(void **state) {
+  (void)state;
+  fake *fake = under_load();
+  keel__request *commit = KEEL__OF(keel__request, registry, keel__list_first(&fake->pool.requests));
+  fake_query_with(fake, 0, 0, SHORT);
+  fake_query(fake);
+  fake_wait(fake, SHORT);
+  expect(fake, "QUERY_TIMEOUT r5 not-sent");
+  keel__pool_abort(&fake->pool, commit, fake->now);
+  expect(fake, "ABORTED r2 unknown, send c2 r6");
+  fake_free(fake);
+}
+
 static void a_link_that_dies_meanwhile_is_no_answer(void **state) {
   (void)state;
   fake *fake = with_commit(2, KEEL__FATE_ASK);
@@ -311,6 +359,8 @@ int main(void) {
       cmocka_unit_test(a_failed_attempt_is_no_answer),
       cmocka_unit_test(its_own_deadline_bounds_it),
       cmocka_unit_test(it_comes_before_those_who_wait),
+      cmocka_unit_test(it_comes_before_those_who_would_share),
+      cmocka_unit_test(who_is_held_back_does_not_wait_for_ever),
       cmocka_unit_test(a_link_that_dies_meanwhile_is_no_answer),
       cmocka_unit_test(a_server_that_says_nothing_costs_the_connection),
       cmocka_unit_test(an_abort_ends_the_waiting),
