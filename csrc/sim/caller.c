@@ -228,6 +228,7 @@ static void change_something(sim_world *world) {
     case 2:
       sim_breaker_by_hand(world);
       break;
+    case 3:
       ask_for_health(world);
       break;
     default:
