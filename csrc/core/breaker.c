@@ -125,16 +125,16 @@ static bool rates_trip(keel__breaker *breaker) {
     explain_share(breaker, sum.failed, " calls failed");
     return true;
   }
-  if (!reaches(sum.slow, sum.calls, config->slow_rate)) return false;
-  explain_share(breaker, sum.slow, " calls were slow");
-  return true;
+  breaker->slow = reaches(sum.slow, sum.calls, config->slow_rate);
+  if (breaker->slow) explain_share(breaker, sum.slow, " calls were slow");
+  return breaker->slow;
 }
 
 /* ---- states */
 
 static void forget(keel__breaker *breaker) {
   breaker->failures = 0;
-  breaker->forced = false;
+  breaker->forced = breaker->slow = false;
   window_clear(breaker);
 }
 

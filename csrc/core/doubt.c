@@ -88,6 +88,7 @@ void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time n
   keel__request_set_state(pool, request, KEEL__REQ_IN_DOUBT);
   request->conn = NULL;
   keel__heap_set(&pool->timers, &request->timer, doubt->until);
+  keel__probe_expect(pool, now);
 }
 
 /* ---- asking */

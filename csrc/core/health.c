@@ -204,14 +204,22 @@ static bool awaits_new(const keel__pool *pool) {
   return pool->health.under_way && !pool->health.conn;
 }
 
-void keel__health_opened(keel__conn *conn, keel__time now) {
-  if (awaits_new(conn->pool)) found(conn->pool, now - conn->open_started, NULL);
+/* The breaker may have opened meanwhile, even by this very answer, if it was slow: then nobody is served, well or not. */
+static void answered(keel__pool *pool, keel__time begun, keel__time now) {
+  if (keel__breaker_refuses(pool))
+    refused(pool, now);
+  else
+    found(pool, now - begun, NULL);
 }
 
-/* A server that takes no more connections but answers on those that it has is well. */
+void keel__health_opened(keel__conn *conn, keel__time now) {
+  if (awaits_new(conn->pool)) answered(conn->pool, conn->open_started, now);
+}
+
+/* A server that takes no more connections but answers on those that it has is well, unless this has opened the breaker. */
 void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now) {
   if (!awaits_new(pool)) return;
-  if (was_answered(pool, recent(pool, now)))
+  if (!keel__breaker_refuses(pool) && was_answered(pool, recent(pool, now)))
     found(pool, KEEL__NEVER, NULL);
   else if (why)
     found(pool, KEEL__NEVER, why);
@@ -220,7 +228,7 @@ void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__
 }
 
 void keel__health_answered(keel__conn *conn, keel__time now) {
-  if (conn->pool->health.conn == conn) found(conn->pool, now - conn->check_begun, NULL);
+  if (conn->pool->health.conn == conn) answered(conn->pool, conn->check_begun, now);
 }
 
 void keel__health_closed(keel__conn *conn) {

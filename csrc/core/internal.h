@@ -153,6 +153,8 @@ keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *wh
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,
                          keel__time now);
 void keel__probe_due(keel__pool *pool, keel__time now);
+/* A COMMIT is in doubt: somebody is to find out whether the node is back, although the pool may be closing. */
+void keel__probe_expect(keel__pool *pool, keel__time now);
 /* What those are told who are refused now. */
 keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now);
 /* Settles and ends all that wait: the breaker is open. */
@@ -180,7 +182,7 @@ void keel__health_end(keel__pool *pool);                   /* the pool is open n
 void keel__health_expired(keel__pool *pool, keel__time now);
 /* There is news of the node that is not to wait for the next check. */
 void keel__health_soon(keel__pool *pool, keel__time now);
-/* What becomes of connections, for a check that may be made on one of them. */
+/* What becomes of connections, for a check that may be made on one of them. After the breaker has heard of it. */
 void keel__health_opened(keel__conn *conn, keel__time now);
 /* `why` NULL: for want of something on our side, before the server was asked. */
 void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now);

@@ -25,8 +25,13 @@ void keel__breaker_end(keel__pool *pool) {
 
 /* ---- what a change of state brings with it */
 
+/* A closing pool opens nothing any more but for COMMITs in doubt, and those only the probe can help. */
+static bool needs_probes(const keel__pool *pool) {
+  return !pool->breaker.forced && (pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);
+}
+
 static void plan_probe(keel__pool *pool, keel__time now) {
-  if (pool->state != KEEL__POOL_OPEN || pool->breaker.forced) return;
+  if (!needs_probes(pool)) return;
   keel__time pause = keel__breaker_pause(&pool->breaker, &pool->rng);
   keel__heap_set(&pool->timers, &pool->breaker_timer, keel__time_after(now, pause));
 }
@@ -42,6 +47,8 @@ static void give_up_attempts(keel__pool *pool) {
 static void changed(keel__pool *pool, keel_breaker_state from, keel__time now) {
   const keel__breaker *breaker = &pool->breaker;
   if (breaker->state == from) return;
+  /* What failed at some time before has nothing to do with it. */
+  if (from == KEEL_BREAKER_IS_CLOSED && breaker->slow) forget_cause(pool);
   pool->ops->breaker(pool->io, from, breaker->state, breaker->reason);
   if (breaker->state == KEEL_BREAKER_IS_OPEN) {
     give_up_attempts(pool);
@@ -109,7 +116,7 @@ static void probe_ended(keel__pool *pool, bool ok, keel__time now) {
 }
 
 void keel__probe_due(keel__pool *pool, keel__time now) {
-  if (pool->state != KEEL__POOL_OPEN) return;
+  if (!needs_probes(pool)) return;
   if (!make_room(pool)) {
     plan_probe(pool, now);
     return;
@@ -120,6 +127,11 @@ void keel__probe_due(keel__pool *pool, keel__time now) {
   }
   pool->probe = keel__pool_open_one(pool, probe_timeout(pool), now);
   if (!pool->probe) probe_ended(pool, false, now); /* no memory; it may be there next time */
+}
+
+void keel__probe_expect(keel__pool *pool, keel__time now) {
+  bool expected = pool->probe || keel__timer_is_set(&pool->breaker_timer);
+  if (keel__breaker_refuses(pool) && !expected) plan_probe(pool, now);
 }
 
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,

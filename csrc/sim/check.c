@@ -427,6 +427,8 @@ void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, c
   if (call->settled) sim_fail(world, "r%u is settled and tried again", call->id);
   if (call->retries >= world->config.max_retries) sim_fail(world, "r%u is tried too often", call->id);
   if (!may_repeat(call, why)) sim_fail(world, "r%u must not be tried again", call->id);
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED || sim_breaker_is_due(world))
+    sim_fail(world, "r%u is to be tried again, and the breaker will refuse it", call->id);
   if (is_opening_failure(why->code)) check_connect_failure(world, call);
   bool known = why->outcome == KEEL_ROLLED_BACK || why->outcome == KEEL_NOT_SENT;
   if (why->outcome == KEEL_OUTCOME_NONE || (known && call->uncertain))

@@ -480,6 +480,7 @@ static void tell_lost(sim_world *world, sim_conn *conn) {
   }
   world->detail = conn;
   keel__failure failure = failure_of(world, KEEL_CONNECTION_LOST, sim_chance(world, 50) ? "57P01" : "");
+  sim_breaker_lost(world, conn);
   keel__conn_lost(conn->conn, &failure, world->now);
 }
 

@@ -173,6 +173,8 @@ typedef struct sim_breaker {
   uint32_t failures;        /* in a row */
   uint32_t proofs;          /* probes that the server has answered, since HALF_OPEN */
   bool probe_failed;        /* since HALF_OPEN */
+  bool ahead;               /* it counts a silent server whose connection is about to be closed */
+  bool slow;                /* slow calls have opened it, and no probe has failed since */
   uint64_t opened, rejected;
 } sim_breaker;
 
@@ -272,6 +274,9 @@ void sim_breaker_by_hand(sim_world *world);
 void sim_breaker_answered(sim_world *world);
 void sim_breaker_opening(sim_world *world, sim_conn *conn);
 void sim_breaker_opened(sim_world *world, const sim_conn *conn);
+void sim_breaker_lost(sim_world *world, const sim_conn *conn); /* just before the core is told */
+/* It has counted enough failures to open: nobody is to be tried again any more. */
+bool sim_breaker_is_due(const sim_world *world);
 void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_breaker_refused(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_breaker_check(sim_world *world);

@@ -462,8 +462,8 @@ const MUTANTS = [
   {
     name: 'a breaker opened by hand makes probes',
     file: 'core/probe.c',
-    from: 'if (pool->state != KEEL__POOL_OPEN || pool->breaker.forced) return;',
-    to: 'if (pool->state != KEEL__POOL_OPEN) return;',
+    from: 'return !pool->breaker.forced && (pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'return pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0;',
   },
   {
     name: 'a probe takes a connection above max',
@@ -794,6 +794,72 @@ const MUTANTS = [
     file: 'core/pool.c',
     from: 'if (keel__doubts_ask(pool, now)) dispatch(pool, now);',
     to: '(void)keel__doubts_ask(pool, now);\n  dispatch(pool, now);',
+  },
+  {
+    name: 'a closing pool makes no probes for a COMMIT in doubt',
+    file: 'core/probe.c',
+    from: '(pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'pool->state == KEEL__POOL_OPEN;',
+  },
+  {
+    name: 'a closing pool makes probes for nobody',
+    file: 'core/probe.c',
+    from: '(pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'pool->state != KEEL__POOL_CLOSED;',
+  },
+  {
+    name: 'a closing pool that has ended its probes makes none for a COMMIT in doubt',
+    file: 'core/doubt.c',
+    from: '  keel__probe_expect(pool, now);\n',
+    to: '',
+  },
+  {
+    name: 'the node is said to be well by the answer that opened the breaker',
+    file: 'core/health.c',
+    from: 'if (keel__breaker_refuses(pool))\n    refused(pool, now);\n  else\n    found(pool, now - begun, NULL);',
+    to: 'found(pool, now - begun, NULL);',
+  },
+  {
+    name: 'the node is said to be well by an attempt whose failure opened the breaker',
+    file: 'core/health.c',
+    from: 'if (!keel__breaker_refuses(pool) && was_answered(pool, recent(pool, now)))',
+    to: 'if (was_answered(pool, recent(pool, now)))',
+  },
+  {
+    name: 'health hears of a new connection before the breaker does',
+    file: 'core/open.c',
+    from: 'keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);\n  keel__health_opened(conn, now);',
+    to: 'keel__health_opened(conn, now);\n  keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);',
+  },
+  {
+    name: 'whom a failed attempt concerns is tried again though it has opened the breaker',
+    file: 'core/open.c',
+    from: 'keel__attempt_ended(conn, probe, sign, failure, now);\n  attempt_failed(pool, conn->open_started, others, failure, now);',
+    to: 'attempt_failed(pool, conn->open_started, others, failure, now);\n  keel__attempt_ended(conn, probe, sign, failure, now);',
+  },
+  {
+    name: 'what was lost with its link is tried again though that has opened the breaker',
+    file: 'core/conn.c',
+    from: 'if (at_work) keel__node_failed(conn->pool, failure, now);\n  keel__retry_lost(conn, failure, now);',
+    to: 'keel__retry_lost(conn, failure, now);\n  if (at_work) keel__node_failed(conn->pool, failure, now);',
+  },
+  {
+    name: 'what ran beside a silent one is tried again though that has opened the breaker',
+    file: 'core/conn.c',
+    from: 'keel__node_failed(conn->pool, &why, now);\n  /* What was to run beside the silent one may be run elsewhere. */\n  keel__retry_lost(conn, &why, now);',
+    to: 'keel__retry_lost(conn, &why, now);\n  keel__node_failed(conn->pool, &why, now);',
+  },
+  {
+    name: 'those who may hope for another attempt are told of the one that opened the breaker',
+    file: 'core/open.c',
+    from: 'uint32_t others = keel__pool_opening(pool);',
+    to: 'uint32_t others = 0;',
+  },
+  {
+    name: 'slow calls are blamed on what failed at some time before',
+    file: 'core/probe.c',
+    from: 'if (from == KEEL_BREAKER_IS_CLOSED && breaker->slow) forget_cause(pool);',
+    to: '',
   },
 ];
 
