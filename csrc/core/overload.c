@@ -63,7 +63,7 @@ bool keel__overload_is_hopeless(const keel__pool *pool, keel__request *request, 
   if (left > (request->deadline - request->submitted) / 2) return false;
   if (!keel__estimates_need(&pool->estimates, request->text, &need)) return false;
   if (conn->round_trip != KEEL__NEVER) need += conn->round_trip;
-  if (conn->in_flight.count > 0) need += conn->backlog;
+  need += conn->backlog;
   if (left >= need) return false;
   request->expected = need;
   return true;

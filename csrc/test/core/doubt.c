@@ -50,6 +50,20 @@ static void what_was_rolled_back_is_told_so(void **state) {
   fake_free(fake);
 }
 
+/* Whatever the server said before the link died; and the detail of that, which has not lived for so long, is the one kept. */
+static void what_was_lost_is_told_as_it_was(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  keel__failure failure = {.code = KEEL_SERVER, .sqlstate = "57P01", .detail = fake};
+  keel__conn_lost(fake->conns[1], &failure, fake->now);
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_ROLLED_BACK);
+  expect(fake, "CONNECTION_LOST r2 rolled-back");
+  assert_string_equal(fake->refusal.sqlstate, "57P01");
+  assert_ptr_equal(fake->refusal.detail, &fake->kept);
+  fake_free(fake);
+}
+
 static void what_the_server_cannot_say_is_unknown(void **state) {
   (void)state;
   fake *fake = with_commit(2, KEEL__FATE_ASK);
@@ -185,6 +199,25 @@ static void a_failed_attempt_is_no_answer(void **state) {
   expect(fake, "open c4");
   fake_wait(fake, 1 * MS);
   expect(fake, "CONNECTION_LOST r2 unknown");
+  fake_free(fake);
+}
+
+/* As ever, but for the longest of them: somebody waits to hear, and his time is limited. */
+static void the_pauses_between_attempts_grow_up_to_a_second(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.resolve_timeout = KEEL__NEVER;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  keel__time pause = 0;
+  fake_lost(fake, 1);
+  for (uint32_t conn = 2; conn < 20; conn++) {
+    fake_open_fails(fake, conn);
+    fake_closed(fake, conn);
+    pause = fake->pool.reopen_timer.due - fake->now;
+    assert_true(pause <= 1000 * MS);
+    fake_wait(fake, pause);
+  }
+  assert_true(pause >= 500 * MS);
   fake_free(fake);
 }
 
@@ -346,6 +379,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_server_is_asked_and_its_answer_counts),
       cmocka_unit_test(what_was_rolled_back_is_told_so),
+      cmocka_unit_test(what_was_lost_is_told_as_it_was),
       cmocka_unit_test(what_the_server_cannot_say_is_unknown),
       cmocka_unit_test(one_that_is_still_in_progress_is_asked_for_again),
       cmocka_unit_test(the_pauses_grow_up_to_a_second),
@@ -357,6 +391,7 @@ int main(void) {
       cmocka_unit_test(without_memory_it_is_unknown),
       cmocka_unit_test(a_connection_is_opened_to_ask),
       cmocka_unit_test(a_failed_attempt_is_no_answer),
+      cmocka_unit_test(the_pauses_between_attempts_grow_up_to_a_second),
       cmocka_unit_test(its_own_deadline_bounds_it),
       cmocka_unit_test(it_comes_before_those_who_wait),
       cmocka_unit_test(it_comes_before_those_who_would_share),

@@ -25,11 +25,18 @@ static void the_breaker_is_news_for_health(void **state) {
   fake_wait(fake, 0);
   expect(fake, "unwell BREAKER_OPEN");
   fake_wait(fake, fake->pool.breaker_timer.due - fake->now);
-  fake_ignore(fake);
-  fake_opened(fake, 2);
+  fake_open_fails(fake, 2);
   fake_wait(fake, 0);
-  expect(fake, "opened c2, breaker HALF_OPEN CLOSED (the probe succeeded), check c2");
-  fake_checked(fake, 2);
+  /* From one probe to the next nothing is new. */
+  expect(fake,
+         "breaker OPEN HALF_OPEN (a probe begins), open c2, close c2 OPEN_FAILED, "
+         "breaker HALF_OPEN OPEN (the probe failed)");
+  fake_wait(fake, fake->pool.breaker_timer.due - fake->now);
+  fake_ignore(fake);
+  fake_opened(fake, 3);
+  fake_wait(fake, 0);
+  expect(fake, "opened c3, breaker HALF_OPEN CLOSED (the probe succeeded), check c3");
+  fake_checked(fake, 3);
   expect(fake, "well 0 ms");
   fake_free(fake);
 }
