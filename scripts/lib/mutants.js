@@ -180,8 +180,8 @@ const MUTANTS = [
   {
     name: 'a failed attempt fails those who may still hope for another',
     file: 'core/open.c',
-    from: 'uint32_t hope = keel__pool_opening(pool);',
-    to: 'uint32_t hope = 0;',
+    from: 'uint32_t others = keel__pool_opening(pool);',
+    to: 'uint32_t others = 0;',
   },
   {
     name: 'the limit of opening ends with its first step',
@@ -848,12 +848,6 @@ const MUTANTS = [
     file: 'core/conn.c',
     from: 'keel__node_failed(conn->pool, &why, now);\n  /* What was to run beside the silent one may be run elsewhere. */\n  keel__retry_lost(conn, &why, now);',
     to: 'keel__retry_lost(conn, &why, now);\n  keel__node_failed(conn->pool, &why, now);',
-  },
-  {
-    name: 'those who may hope for another attempt are told of the one that opened the breaker',
-    file: 'core/open.c',
-    from: 'uint32_t others = keel__pool_opening(pool);',
-    to: 'uint32_t others = 0;',
   },
   {
     name: 'slow calls are blamed on what failed at some time before',
