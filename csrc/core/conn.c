@@ -111,7 +111,7 @@ static void reset(keel__conn *conn, keel__time now) {
 void keel__conn_arm_idle(keel__conn *conn, keel__time since) {
   keel__pool *pool = conn->pool;
   keel__time due = keel__time_after(since, pool->config.idle_timeout);
-  keel__heap_set(&pool->timers, &conn->timer, due < conn->retire_at ? due : conn->retire_at);
+  keel__heap_set(&pool->timers, &conn->timer, keel__time_sooner(due, conn->retire_at));
 }
 
 void keel__conn_ready(keel__conn *conn, keel__time now) {

@@ -65,7 +65,7 @@ void keel__doubts_end(keel__pool *pool) {
 static bool is_in_doubt(const keel__conn *conn, const keel__request *request) {
   const keel__pool *pool = conn->pool;
   return request && request->state == KEEL__REQ_SENT && request->commits && conn->status == 'T' &&
-         conn->fate == KEEL__FATE_ASK && pool->config.resolve_commits && !pool->drain_over;
+         conn->fate == KEEL__FATE_ASK && pool->config.resolve_commits;
 }
 
 void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time now) {
@@ -135,7 +135,7 @@ bool keel__doubts_wait(const keel__pool *pool, keel__time now) {
 
 static void wait_a_little(keel__pool *pool, keel__request *request) {
   const keel__doubt *doubt = request->doubt;
-  keel__heap_set(&pool->timers, &request->timer, doubt->resume < doubt->until ? doubt->resume : doubt->until);
+  keel__heap_set(&pool->timers, &request->timer, keel__time_sooner(doubt->resume, doubt->until));
 }
 
 void keel__doubt_unasked(keel__conn *conn) {

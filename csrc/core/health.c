@@ -97,10 +97,6 @@ static void ask(keel__conn *conn, keel__time now) {
   if (conn->state == KEEL__CONN_IDLE) keel__conn_check(conn, now);
 }
 
-static keel__time sooner(keel__time a, keel__time b) {
-  return a < b ? a : b;
-}
-
 static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   keel__health *health = &pool->health;
   if (was_answered(pool, recent(pool, now)))
@@ -108,7 +104,7 @@ static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   else if (idle && !health->doubted)
     ask(idle, now);
   else if (health->by_hand)
-    keel__heap_set(&pool->timers, &health->timer, sooner(now + LOOK_AGAIN, health->end));
+    keel__heap_set(&pool->timers, &health->timer, keel__time_sooner(now + LOOK_AGAIN, health->end));
   else if (is_at_work(pool))
     failed(pool, KEEL_ACQUIRE_TIMEOUT);
   else

@@ -55,8 +55,8 @@ static void not_opened(keel__pool *pool, keel__request *request, const keel__fai
   if (!keel__retry(pool, request, &own, now)) keel__request_refuse(pool, request, why);
 }
 
-/* Nothing is established. As many as there were attempts under way beside this one may hope on, first come first; of the others those are
- * told who were here when the failed attempt began. Who came later gets an attempt of his own. */
+/* Nothing is established. As many as there were attempts under way beside this one may hope on, first come first; of those left
+ * who was here when the failed attempt began is told. Who came later gets an attempt of his own. */
 static void fail_hopeless(keel__pool *pool, keel__time started, uint32_t hope, const keel__failure *why,
                           keel__time now) {
   keel__link *next = keel__list_first(&pool->queue);

@@ -27,7 +27,7 @@ void keel__overload_took(keel__pool *pool, const keel__request *request, keel__t
 static keel__time needed(const keel__pool *pool, const keel__request *request, keel__time left) {
   keel__time need = 0;
   if (!keel__estimates_need(&pool->estimates, request->text, &need)) return 0;
-  return need < left / 2 ? need : left / 2;
+  return keel__time_sooner(need, left / 2);
 }
 
 /* A burst may use all of the time there is. When the one whose turn it is has waited for most of it himself, more comes than

@@ -2,6 +2,8 @@
 #include "alloc.h"
 #include "internal.h"
 
+#define POOL_TIMERS 4u /* of the drain, of reopening, of the breaker, of health */
+
 keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, const keel__ops *ops, void *io,
                           uint64_t seed) {
   *pool = (keel__pool){.config = *config, .ops = ops, .io = io};
@@ -18,10 +20,8 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
   pool->breaker_timer.kind = KEEL__TIMER_BREAKER;
   pool->health.timer.kind = KEEL__TIMER_HEALTH;
-  keel_code code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
+  keel_code code = KEEL_OK;
+  for (unsigned i = 0; i < POOL_TIMERS && !code; i++) code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__breaker_init(&pool->breaker, &config->breaker);
   if (code) keel__heap_free(&pool->timers);
   return code;

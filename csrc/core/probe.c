@@ -1,6 +1,4 @@
 /* probe.c: what the breaker means to a pool: what counts, who is refused, and who finds out that the node is back. */
-#include <string.h>
-
 #include "internal.h"
 
 /* ---- the failure that opened it */
@@ -79,17 +77,15 @@ void keel__node_answered(keel__pool *pool, keel__time took, keel__time now) {
 }
 
 /* It is going down or starting up: nobody is served. Whatever else a server says to an attempt, it is there to say it. */
-static bool is_unavailable(const char *sqlstate) {
-  static const char *const states[] = {"57P01", "57P02", "57P03"};
-  for (unsigned i = 0; i < sizeof states / sizeof *states; i++)
-    if (strcmp(sqlstate, states[i]) == 0) return true;
-  return strncmp(sqlstate, "08", 2) == 0;
+static bool is_unavailable(const keel__failure *why) {
+  static const char *const codes[] = {"57P01", "57P02", "57P03", "08", NULL};
+  return keel__is_sqlstate_of(why, codes);
 }
 
 keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *why) {
   /* The password was not there: nobody has asked the node for anything. */
   if (conn->state == KEEL__CONN_ASKING) return KEEL__SIGN_NONE;
-  return why->sqlstate[0] == 0 || is_unavailable(why->sqlstate) ? KEEL__SIGN_FAILURE : KEEL__SIGN_LIFE;
+  return why->sqlstate[0] == 0 || is_unavailable(why) ? KEEL__SIGN_FAILURE : KEEL__SIGN_LIFE;
 }
 
 /* ---- probes */
@@ -103,8 +99,7 @@ static bool make_room(keel__pool *pool) {
 }
 
 static keel__time probe_timeout(const keel__pool *pool) {
-  keel__time own = pool->config.breaker.probe_timeout, usual = pool->config.connect_timeout;
-  return own < usual ? own : usual;
+  return keel__time_sooner(pool->config.breaker.probe_timeout, pool->config.connect_timeout);
 }
 
 static void probe_ended(keel__pool *pool, bool ok, keel__time now) {

@@ -420,13 +420,13 @@ const MUTANTS = [
   {
     name: 'too many connections at the server count as its failure',
     file: 'core/probe.c',
-    from: 'why->sqlstate[0] == 0 || is_unavailable(why->sqlstate)',
+    from: 'why->sqlstate[0] == 0 || is_unavailable(why)',
     to: 'true',
   },
   {
     name: 'a server that is starting up counts as one that lives',
     file: 'core/probe.c',
-    from: 'why->sqlstate[0] == 0 || is_unavailable(why->sqlstate)',
+    from: 'why->sqlstate[0] == 0 || is_unavailable(why)',
     to: 'why->sqlstate[0] == 0',
   },
   {
@@ -474,8 +474,8 @@ const MUTANTS = [
   {
     name: 'a probe has all the time of an ordinary attempt',
     file: 'core/probe.c',
-    from: 'return own < usual ? own : usual;',
-    to: '(void)own;\n  return usual;',
+    from: 'return keel__time_sooner(pool->config.breaker.probe_timeout, pool->config.connect_timeout);',
+    to: 'return pool->config.connect_timeout;',
   },
   {
     name: 'the failure that opened the breaker is kept for ever',
@@ -486,7 +486,7 @@ const MUTANTS = [
   {
     name: 'the pauses between probes never end to grow',
     file: 'core/breaker.c',
-    from: 'i < breaker->failed_probes && pause < longest; i++) pause *= 2;\n  pause = smaller(pause, longest);',
+    from: 'i < breaker->failed_probes && pause < longest; i++) pause *= 2;\n  pause = keel__time_sooner(pause, longest);',
     to: 'i < breaker->failed_probes && i < 8; i++) pause *= 2;',
   },
   {
@@ -606,19 +606,19 @@ const MUTANTS = [
   {
     name: 'a pause outlasts the drain',
     file: 'core/retry.c',
-    from: 'return ends && pool->drain_timer.due < limit ? pool->drain_timer.due : limit;',
-    to: 'return ends ? limit : limit;',
+    from: 'return keel__timer_is_set(&pool->drain_timer) ? keel__time_sooner(limit, pool->drain_timer.due) : limit;',
+    to: 'return limit;',
   },
   {
     name: 'pauses grow without limit',
     file: 'core/retry.c',
-    from: '(longest < limit ? longest : limit) + 1',
+    from: 'keel__time_sooner(longest, limit) + 1',
     to: 'longest + 1',
   },
   {
     name: 'a refused password is tried again',
     file: 'core/retry.c',
-    from: 'return why->sqlstate[0] == 0 || is_one_of(why->sqlstate, passing, 4, 2);',
+    from: 'return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why, passing);',
     to: 'return true;',
   },
   {
@@ -858,7 +858,7 @@ const MUTANTS = [
   {
     name: 'a text that is thought to be slow is refused whatever time there is',
     file: 'core/overload.c',
-    from: 'return need < left / 2 ? need : left / 2;',
+    from: 'return keel__time_sooner(need, left / 2);',
     to: 'return need;',
   },
   {
@@ -930,8 +930,8 @@ const MUTANTS = [
   {
     name: 'those who failed together come back together',
     file: 'core/retry.c',
-    from: 'return keel__rng_below(&pool->rng, (longest < limit ? longest : limit) + 1);',
-    to: 'return longest < limit ? longest : limit;',
+    from: 'return keel__rng_below(&pool->rng, keel__time_sooner(longest, limit) + 1);',
+    to: 'return keel__time_sooner(longest, limit);',
   },
   {
     name: 'a plan that was wrong before a retry may not be wrong after it',
