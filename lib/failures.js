@@ -107,11 +107,12 @@ function breakerCause({ cause: code, fields }, where) {
 function refusedByBreaker(info, where) {
   const cause = breakerCause(info, where);
   const retryAfter = info.retryAfter || undefined;
-  const because = cause === undefined ? '' : `: ${cause.message}`;
+  // Without a failure, and not by hand.
+  const because = cause === undefined ? 'too many calls were slow' : cause.message;
   const message =
     retryAfter === undefined
       ? `The circuit breaker of ${where.node} was opened by hand`
-      : `The circuit breaker of ${where.node} is open${because}`;
+      : `The circuit breaker of ${where.node} is open: ${because}`;
   return new KeelError(info.code, message, { ...fateOf(info, where), cause, retryAfter });
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "words.h"
 
 #define BIT(state) (1u << KEEL_BREAKER_IS_##state)
 #define SECOND 1000000u     /* us */
@@ -21,22 +22,14 @@ static const unsigned legal[] = {
 };
 /* clang-format on */
 
-/* ---- reasons in words; the core does without stdio */
+/* ---- reasons in words */
 
 static void append(keel__breaker *breaker, const char *text) {
-  size_t used = strlen(breaker->reason), room = sizeof breaker->reason - 1 - used, length = strlen(text);
-  if (length > room) length = room;
-  memcpy(breaker->reason + used, text, length);
-  breaker->reason[used + length] = 0;
+  keel__words_add(breaker->reason, sizeof breaker->reason, text);
 }
 
 static void append_number(keel__breaker *breaker, uint32_t number) {
-  char digits[12];
-  char *at = digits + sizeof digits - 1;
-  *at = 0;
-  do *--at = (char)('0' + number % 10);
-  while ((number /= 10) > 0);
-  append(breaker, at);
+  keel__words_add_number(breaker->reason, sizeof breaker->reason, number);
 }
 
 static void explain(keel__breaker *breaker, const char *text) {
@@ -125,16 +118,16 @@ static bool rates_trip(keel__breaker *breaker) {
     explain_share(breaker, sum.failed, " calls failed");
     return true;
   }
-  if (!reaches(sum.slow, sum.calls, config->slow_rate)) return false;
-  explain_share(breaker, sum.slow, " calls were slow");
-  return true;
+  breaker->slow = reaches(sum.slow, sum.calls, config->slow_rate);
+  if (breaker->slow) explain_share(breaker, sum.slow, " calls were slow");
+  return breaker->slow;
 }
 
 /* ---- states */
 
 static void forget(keel__breaker *breaker) {
   breaker->failures = 0;
-  breaker->forced = false;
+  breaker->forced = breaker->slow = false;
   window_clear(breaker);
 }
 
@@ -206,15 +199,11 @@ void keel__breaker_probed(keel__breaker *breaker, bool ok) {
   }
 }
 
-static keel__time smaller(keel__time a, keel__time b) {
-  return a < b ? a : b;
-}
-
 keel__time keel__breaker_pause(const keel__breaker *breaker, keel__rng *rng) {
-  keel__time longest = smaller(breaker->config.reset_timeout, PROBE_LAST);
-  keel__time pause = smaller(longest, PROBE_FIRST);
+  keel__time longest = keel__time_sooner(breaker->config.reset_timeout, PROBE_LAST);
+  keel__time pause = keel__time_sooner(longest, PROBE_FIRST);
   for (uint32_t i = 0; i < breaker->failed_probes && pause < longest; i++) pause *= 2;
-  pause = smaller(pause, longest);
+  pause = keel__time_sooner(pause, longest);
   return pause - keel__rng_below(rng, pause / 2 + 1);
 }
 

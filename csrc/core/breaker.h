@@ -49,6 +49,7 @@ typedef struct keel__breaker {
   keel__breaker_config config;
   keel_breaker_state state;          /* changed by breaker.c's set_state alone */
   bool forced;                       /* OPEN by hand: it stays so until it is closed by hand */
+  bool slow;                         /* slow calls have opened it, and no failure */
   uint32_t failures;                 /* in a row */
   uint32_t failed_probes;            /* since it opened */
   uint32_t succeeded_probes;         /* HALF_OPEN */

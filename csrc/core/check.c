@@ -11,16 +11,14 @@
 #define PATIENCE 500000u
 
 static keel__time limit_of(const keel__conn *conn) {
-  keel__time connect = conn->pool->config.connect_timeout;
-  return connect < LONGEST ? connect : LONGEST;
+  return keel__time_sooner(conn->pool->config.connect_timeout, LONGEST);
 }
 
 void keel__conn_check(keel__conn *conn, keel__time now) {
   keel__pool *pool = conn->pool;
-  keel__time limit = limit_of(conn);
   keel__conn_set_state(conn, KEEL__CONN_CHECKING);
   conn->check_begun = now;
-  keel__heap_set(&pool->timers, &conn->timer, now + (limit < PATIENCE ? limit : PATIENCE));
+  keel__heap_set(&pool->timers, &conn->timer, now + keel__time_sooner(limit_of(conn), PATIENCE));
   pool->ops->check(pool->io, conn);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "words.h"
 
 #define LONGEST_MS INT64_C(1000000000000) /* 31 years: far from where microseconds would overflow */
 #define MOST_CONNECTIONS 65535
@@ -10,23 +11,12 @@
 #define PROBE_TIMEOUT_MS 5000
 #define MOST_RETRIES 1000
 
-/* The core does without stdio, so that nothing in it can do I/O by accident. */
 static void append(keel_reason *reason, const char *text) {
-  size_t used = strlen(reason->message), length = strlen(text), room = sizeof reason->message - 1 - used;
-  if (length > room) length = room;
-  memcpy(reason->message + used, text, length);
-  reason->message[used + length] = 0;
+  keel__words_add(reason->message, sizeof reason->message, text);
 }
 
 static void append_number(keel_reason *reason, int64_t number) {
-  char digits[24];
-  char *at = digits + sizeof digits - 1;
-  uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-  *at = 0;
-  do *--at = (char)('0' + rest % 10);
-  while ((rest /= 10) > 0);
-  if (number < 0) *--at = '-';
-  append(reason, at);
+  keel__words_add_number(reason->message, sizeof reason->message, number);
 }
 
 static void begin(keel_reason *reason, const char *option) {

@@ -111,7 +111,7 @@ static void reset(keel__conn *conn, keel__time now) {
 void keel__conn_arm_idle(keel__conn *conn, keel__time since) {
   keel__pool *pool = conn->pool;
   keel__time due = keel__time_after(since, pool->config.idle_timeout);
-  keel__heap_set(&pool->timers, &conn->timer, due < conn->retire_at ? due : conn->retire_at);
+  keel__heap_set(&pool->timers, &conn->timer, keel__time_sooner(due, conn->retire_at));
 }
 
 void keel__conn_ready(keel__conn *conn, keel__time now) {
@@ -312,11 +312,11 @@ void keel__conn_lost(keel__conn *conn, const keel__failure *failure, keel__time 
   if (is_gone(conn)) return;
   conn->lost = true;
   bool at_work = conn->in_flight.count > 0 || conn->reset_asked || conn->state == KEEL__CONN_INQUIRING;
+  /* Before it is decided what is tried again. An idle one may have died of its age, of a firewall, of an administrator. */
+  if (at_work) keel__node_failed(conn->pool, failure, now);
   keel__retry_lost(conn, failure, now);
   keel__doubt_begin(conn, failure, now);
   keel__conn_close(conn, KEEL__CLOSE_LOST, failure);
-  /* An idle one may have died of its age, of a firewall, of an administrator. */
-  if (at_work) keel__node_failed(conn->pool, failure, now);
   keel__pool_run(conn->pool, now);
 }
 
@@ -377,10 +377,10 @@ static keel__close_reason silence_reason(const keel__conn *conn) {
 /* A server that answers neither a cancel nor a rollback nor an inquiry is not there, whatever the sockets say. */
 static void silence_expire(keel__conn *conn, keel__time now) {
   keel__failure why = keel__failure_of(KEEL_CONNECTION_LOST, KEEL_OUTCOME_UNKNOWN);
+  keel__node_failed(conn->pool, &why, now);
   /* What was to run beside the silent one may be run elsewhere. */
   keel__retry_lost(conn, &why, now);
   keel__conn_close(conn, silence_reason(conn), NULL);
-  keel__node_failed(conn->pool, &why, now);
 }
 
 void keel__conn_expire(keel__conn *conn, keel__time now) {

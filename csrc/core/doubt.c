@@ -65,7 +65,7 @@ void keel__doubts_end(keel__pool *pool) {
 static bool is_in_doubt(const keel__conn *conn, const keel__request *request) {
   const keel__pool *pool = conn->pool;
   return request && request->state == KEEL__REQ_SENT && request->commits && conn->status == 'T' &&
-         conn->fate == KEEL__FATE_ASK && pool->config.resolve_commits && !pool->drain_over;
+         conn->fate == KEEL__FATE_ASK && pool->config.resolve_commits;
 }
 
 void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time now) {
@@ -88,6 +88,7 @@ void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time n
   keel__request_set_state(pool, request, KEEL__REQ_IN_DOUBT);
   request->conn = NULL;
   keel__heap_set(&pool->timers, &request->timer, doubt->until);
+  keel__probe_expect(pool, now);
 }
 
 /* ---- asking */
@@ -110,16 +111,17 @@ static void ask(keel__conn *conn, keel__request *request, keel__time now) {
   pool->ops->inquire(pool->io, conn, request);
 }
 
-void keel__doubts_ask(keel__pool *pool, keel__time now) {
+bool keel__doubts_ask(keel__pool *pool, keel__time now) {
   keel__link *next = keel__list_first(&pool->in_doubt);
   while (next) {
     keel__request *request = keel__request_of(next);
     next = keel__list_next(&pool->in_doubt, next);
     if (!is_due(request, now)) continue;
     keel__conn *conn = keel__conn_take_idle(pool, now);
-    if (!conn) return;
+    if (!conn) return false;
     ask(conn, request, now);
   }
+  return true;
 }
 
 bool keel__doubts_wait(const keel__pool *pool, keel__time now) {
@@ -133,7 +135,7 @@ bool keel__doubts_wait(const keel__pool *pool, keel__time now) {
 
 static void wait_a_little(keel__pool *pool, keel__request *request) {
   const keel__doubt *doubt = request->doubt;
-  keel__heap_set(&pool->timers, &request->timer, doubt->resume < doubt->until ? doubt->resume : doubt->until);
+  keel__heap_set(&pool->timers, &request->timer, keel__time_sooner(doubt->resume, doubt->until));
 }
 
 void keel__doubt_unasked(keel__conn *conn) {

@@ -97,10 +97,6 @@ static void ask(keel__conn *conn, keel__time now) {
   if (conn->state == KEEL__CONN_IDLE) keel__conn_check(conn, now);
 }
 
-static keel__time sooner(keel__time a, keel__time b) {
-  return a < b ? a : b;
-}
-
 static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   keel__health *health = &pool->health;
   if (was_answered(pool, recent(pool, now)))
@@ -108,7 +104,7 @@ static void judge(keel__pool *pool, keel__conn *idle, keel__time now) {
   else if (idle && !health->doubted)
     ask(idle, now);
   else if (health->by_hand)
-    keel__heap_set(&pool->timers, &health->timer, sooner(now + LOOK_AGAIN, health->end));
+    keel__heap_set(&pool->timers, &health->timer, keel__time_sooner(now + LOOK_AGAIN, health->end));
   else if (is_at_work(pool))
     failed(pool, KEEL_ACQUIRE_TIMEOUT);
   else
@@ -206,14 +202,22 @@ static bool awaits_new(const keel__pool *pool) {
   return pool->health.under_way && !pool->health.conn;
 }
 
-void keel__health_opened(keel__conn *conn, keel__time now) {
-  if (awaits_new(conn->pool)) found(conn->pool, now - conn->open_started, NULL);
+/* The breaker may have opened meanwhile, even by this very answer, if it was slow: then nobody is served, well or not. */
+static void answered(keel__pool *pool, keel__time begun, keel__time now) {
+  if (keel__breaker_refuses(pool))
+    refused(pool, now);
+  else
+    found(pool, now - begun, NULL);
 }
 
-/* A server that takes no more connections but answers on those that it has is well. */
+void keel__health_opened(keel__conn *conn, keel__time now) {
+  if (awaits_new(conn->pool)) answered(conn->pool, conn->open_started, now);
+}
+
+/* A server that takes no more connections but answers on those that it has is well, unless this has opened the breaker. */
 void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now) {
   if (!awaits_new(pool)) return;
-  if (was_answered(pool, recent(pool, now)))
+  if (!keel__breaker_refuses(pool) && was_answered(pool, recent(pool, now)))
     found(pool, KEEL__NEVER, NULL);
   else if (why)
     found(pool, KEEL__NEVER, why);
@@ -222,7 +226,7 @@ void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__
 }
 
 void keel__health_answered(keel__conn *conn, keel__time now) {
-  if (conn->pool->health.conn == conn) found(conn->pool, now - conn->check_begun, NULL);
+  if (conn->pool->health.conn == conn) answered(conn->pool, conn->check_begun, now);
 }
 
 void keel__health_closed(keel__conn *conn) {

@@ -17,6 +17,10 @@ static inline keel__time keel__time_after(keel__time now, keel__time delay) {
   return delay >= KEEL__NEVER - now ? KEEL__NEVER : now + delay;
 }
 
+static inline keel__time keel__time_sooner(keel__time a, keel__time b) {
+  return a < b ? a : b;
+}
+
 typedef struct keel__timer {
   keel__time due;
   uint32_t slot; /* place in the heap, from 1; 0: not set */

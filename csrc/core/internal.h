@@ -3,6 +3,7 @@
 #define KEEL_CORE_INTERNAL_H
 
 #include <assert.h>
+#include <string.h>
 
 #include "core.h"
 
@@ -33,6 +34,13 @@ static inline bool keel__request_is_lone(const keel__request *request) {
 
 static inline keel__failure keel__failure_of(keel_code code, keel_outcome outcome) {
   return (keel__failure){.code = code, .outcome = outcome};
+}
+
+/* Codes, or classes of them (two letters); NULL ends the list. */
+static inline bool keel__is_sqlstate_of(const keel__failure *failure, const char *const *codes) {
+  for (; *codes; codes++)
+    if (strncmp(failure->sqlstate, *codes, strlen(*codes)) == 0) return true;
+  return false;
 }
 
 /* ---- request.c */
@@ -68,8 +76,8 @@ keel__conn *keel__conn_take_idle(keel__pool *pool, keel__time now);
 /* ---- doubt.c */
 /* The link is about to be closed because it died: a COMMIT on it that the server can be asked about is in doubt from now on. */
 void keel__doubt_begin(keel__conn *conn, const keel__failure *loss, keel__time now);
-/* Asks for those whose time has come, on connections that are idle. */
-void keel__doubts_ask(keel__pool *pool, keel__time now);
+/* Asks for those whose time has come, on connections that are idle. False: there are too few of them, and somebody waits. */
+bool keel__doubts_ask(keel__pool *pool, keel__time now);
 /* Somebody would be asked for now if there were a connection. */
 bool keel__doubts_wait(const keel__pool *pool, keel__time now);
 /* The connection on which the server was asked closes. */
@@ -153,6 +161,8 @@ keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *wh
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,
                          keel__time now);
 void keel__probe_due(keel__pool *pool, keel__time now);
+/* A COMMIT is in doubt: somebody is to find out whether the node is back, although the pool may be closing. */
+void keel__probe_expect(keel__pool *pool, keel__time now);
 /* What those are told who are refused now. */
 keel__failure keel__breaker_failure(const keel__pool *pool, keel__time now);
 /* Settles and ends all that wait: the breaker is open. */
@@ -180,7 +190,7 @@ void keel__health_end(keel__pool *pool);                   /* the pool is open n
 void keel__health_expired(keel__pool *pool, keel__time now);
 /* There is news of the node that is not to wait for the next check. */
 void keel__health_soon(keel__pool *pool, keel__time now);
-/* What becomes of connections, for a check that may be made on one of them. */
+/* What becomes of connections, for a check that may be made on one of them. After the breaker has heard of it. */
 void keel__health_opened(keel__conn *conn, keel__time now);
 /* `why` NULL: for want of something on our side, before the server was asked. */
 void keel__health_open_failed(keel__pool *pool, const keel__failure *why, keel__time now);

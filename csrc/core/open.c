@@ -55,10 +55,10 @@ static void not_opened(keel__pool *pool, keel__request *request, const keel__fai
   if (!keel__retry(pool, request, &own, now)) keel__request_refuse(pool, request, why);
 }
 
-/* Nothing is established. As many as there are attempts under way may hope on, first come first; of the others those are
- * told who were here when the failed attempt began. Who came later gets an attempt of his own. */
-static void fail_hopeless(keel__pool *pool, keel__time started, const keel__failure *why, keel__time now) {
-  uint32_t hope = keel__pool_opening(pool);
+/* Nothing is established. As many as there were attempts under way beside this one may hope on, first come first; of those left
+ * who was here when the failed attempt began is told. Who came later gets an attempt of his own. */
+static void fail_hopeless(keel__pool *pool, keel__time started, uint32_t hope, const keel__failure *why,
+                          keel__time now) {
   keel__link *next = keel__list_first(&pool->queue);
   while (next) {
     keel__request *request = keel__request_of(next);
@@ -87,7 +87,8 @@ void keel__open_spoiled(keel__pool *pool, keel__time now) {
   keel__heap_set(&pool->timers, &pool->reopen_timer, keel__time_after(now, backoff(pool)));
 }
 
-static void attempt_failed(keel__pool *pool, keel__time started, const keel__failure *why, keel__time now) {
+static void attempt_failed(keel__pool *pool, keel__time started, uint32_t others, const keel__failure *why,
+                           keel__time now) {
   pool->counters.connect_failed++;
   /* Attempts that ran side by side failed of one cause: they count as one. */
   if (pool->open_failures == 0 || started >= pool->last_open_failure) pool->open_failures++;
@@ -96,7 +97,7 @@ static void attempt_failed(keel__pool *pool, keel__time started, const keel__fai
   if (pool->config.single)
     fail_single(pool, why, now);
   else if (keel__pool_established(pool) == 0)
-    fail_hopeless(pool, started, why, now);
+    fail_hopeless(pool, started, others, why, now);
 }
 
 static keel__conn *conn_new(keel__pool *pool) {
@@ -130,7 +131,7 @@ keel__conn *keel__pool_open_one(keel__pool *pool, keel__time timeout, keel__time
 bool keel__open_one(keel__pool *pool, keel__time now) {
   if (keel__pool_open_one(pool, pool->config.connect_timeout, now)) return true;
   keel__failure why = keel__failure_of(KEEL_NO_MEMORY, KEEL_NOT_SENT);
-  attempt_failed(pool, now, &why, now);
+  attempt_failed(pool, now, keel__pool_opening(pool), &why, now);
   return false;
 }
 
@@ -178,8 +179,10 @@ static void fail_attempt(keel__conn *conn, const keel__failure *failure, keel__t
   bool reached = conn->state != KEEL__CONN_ASKING;
   keel__sign sign = keel__sign_of_failure(conn, failure);
   keel__conn_close(conn, KEEL__CLOSE_OPEN_FAILED, failure);
-  attempt_failed(pool, conn->open_started, failure, now);
+  uint32_t others = keel__pool_opening(pool);
+  /* First, so that nobody is to be tried again who will be refused; then there are no others any more. */
   keel__attempt_ended(conn, probe, sign, failure, now);
+  attempt_failed(pool, conn->open_started, others, failure, now);
   keel__health_open_failed(pool, reached ? failure : NULL, now);
 }
 
@@ -220,9 +223,9 @@ void keel__conn_opened(keel__conn *conn, keel__time now) {
     pool->setup_leases++;
   }
   pool->ops->opened(pool->io, conn);
-  keel__health_opened(conn, now);
   if (!hold) keel__conn_ready(conn, now);
   keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);
+  keel__health_opened(conn, now);
   keel__pool_run(pool, now);
 }
 

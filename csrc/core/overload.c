@@ -27,7 +27,7 @@ void keel__overload_took(keel__pool *pool, const keel__request *request, keel__t
 static keel__time needed(const keel__pool *pool, const keel__request *request, keel__time left) {
   keel__time need = 0;
   if (!keel__estimates_need(&pool->estimates, request->text, &need)) return 0;
-  return need < left / 2 ? need : left / 2;
+  return keel__time_sooner(need, left / 2);
 }
 
 /* A burst may use all of the time there is. When the one whose turn it is has waited for most of it himself, more comes than
@@ -63,7 +63,7 @@ bool keel__overload_is_hopeless(const keel__pool *pool, keel__request *request, 
   if (left > (request->deadline - request->submitted) / 2) return false;
   if (!keel__estimates_need(&pool->estimates, request->text, &need)) return false;
   if (conn->round_trip != KEEL__NEVER) need += conn->round_trip;
-  if (conn->in_flight.count > 0) need += conn->backlog;
+  need += conn->backlog;
   if (left >= need) return false;
   request->expected = need;
   return true;

@@ -2,6 +2,8 @@
 #include "alloc.h"
 #include "internal.h"
 
+#define POOL_TIMERS 4u /* of the drain, of reopening, of the breaker, of health */
+
 keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, const keel__ops *ops, void *io,
                           uint64_t seed) {
   *pool = (keel__pool){.config = *config, .ops = ops, .io = io};
@@ -18,10 +20,8 @@ keel_code keel__pool_init(keel__pool *pool, const keel__pool_config *config, con
   pool->reopen_timer.kind = KEEL__TIMER_REOPEN;
   pool->breaker_timer.kind = KEEL__TIMER_BREAKER;
   pool->health.timer.kind = KEEL__TIMER_HEALTH;
-  keel_code code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
-  if (!code) code = keel__heap_reserve(&pool->timers);
+  keel_code code = KEEL_OK;
+  for (unsigned i = 0; i < POOL_TIMERS && !code; i++) code = keel__heap_reserve(&pool->timers);
   if (!code) code = keel__breaker_init(&pool->breaker, &config->breaker);
   if (code) keel__heap_free(&pool->timers);
   return code;
@@ -174,8 +174,10 @@ void keel__pool_close(keel__pool *pool, keel__time timeout, bool force, keel__ti
 void keel__pool_run(keel__pool *pool, keel__time now) {
   if (pool->state == KEEL__POOL_CLOSED) return;
   if (keel__breaker_refuses(pool)) keel__breaker_refuse_waiting(pool, now);
-  if (pool->in_doubt.count > 0) keel__doubts_ask(pool, now);
-  dispatch(pool, now);
+  /* While somebody waits to be asked for nothing is idle: what is held back is only what would share a busy connection and
+   * keep it busy, perhaps for ever. What shares is quick, and one that is not is moved away, so that such a connection soon
+   * runs dry. Those that are lent, or busy with something long, take no lone statement anyway. */
+  if (keel__doubts_ask(pool, now)) dispatch(pool, now);
   if (pool->queue.count > 0) keel__check_for_waiters(pool, now);
   keel__pool_open_more(pool, now);
   if (pool->state == KEEL__POOL_DRAINING) finish_drain(pool);

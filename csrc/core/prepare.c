@@ -90,10 +90,8 @@ static bool parse_failed(keel__conn *conn, keel__request *request, keel__lru_ent
 /* A statement keeps the parameter types of its preparation. After an ALTER TABLE these may be others, and what an unprepared
  * statement would take is refused with one of these. Where the caller's value is to blame it fails once more. */
 static bool may_be_of_types(const keel__failure *failure) {
-  static const char *const states[] = {"22003", "22007", "22008", "22P02", "22P03", "42804", "42883"};
-  for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-    if (is_state(failure, states[i])) return true;
-  return false;
+  static const char *const codes[] = {"22003", "22007", "22008", "22P02", "22P03", "42804", "42883", NULL};
+  return keel__is_sqlstate_of(failure, codes);
 }
 
 static bool run_failed(keel__conn *conn, keel__request *request, keel__lru_entry *entry,

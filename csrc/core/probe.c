@@ -1,6 +1,4 @@
 /* probe.c: what the breaker means to a pool: what counts, who is refused, and who finds out that the node is back. */
-#include <string.h>
-
 #include "internal.h"
 
 /* ---- the failure that opened it */
@@ -25,8 +23,13 @@ void keel__breaker_end(keel__pool *pool) {
 
 /* ---- what a change of state brings with it */
 
+/* A closing pool opens nothing any more but for COMMITs in doubt, and those only the probe can help. */
+static bool needs_probes(const keel__pool *pool) {
+  return !pool->breaker.forced && (pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);
+}
+
 static void plan_probe(keel__pool *pool, keel__time now) {
-  if (pool->state != KEEL__POOL_OPEN || pool->breaker.forced) return;
+  if (!needs_probes(pool)) return;
   keel__time pause = keel__breaker_pause(&pool->breaker, &pool->rng);
   keel__heap_set(&pool->timers, &pool->breaker_timer, keel__time_after(now, pause));
 }
@@ -42,6 +45,8 @@ static void give_up_attempts(keel__pool *pool) {
 static void changed(keel__pool *pool, keel_breaker_state from, keel__time now) {
   const keel__breaker *breaker = &pool->breaker;
   if (breaker->state == from) return;
+  /* What failed at some time before has nothing to do with it. */
+  if (from == KEEL_BREAKER_IS_CLOSED && breaker->slow) forget_cause(pool);
   pool->ops->breaker(pool->io, from, breaker->state, breaker->reason);
   if (breaker->state == KEEL_BREAKER_IS_OPEN) {
     give_up_attempts(pool);
@@ -72,17 +77,15 @@ void keel__node_answered(keel__pool *pool, keel__time took, keel__time now) {
 }
 
 /* It is going down or starting up: nobody is served. Whatever else a server says to an attempt, it is there to say it. */
-static bool is_unavailable(const char *sqlstate) {
-  static const char *const states[] = {"57P01", "57P02", "57P03"};
-  for (unsigned i = 0; i < sizeof states / sizeof *states; i++)
-    if (strcmp(sqlstate, states[i]) == 0) return true;
-  return strncmp(sqlstate, "08", 2) == 0;
+static bool is_unavailable(const keel__failure *why) {
+  static const char *const codes[] = {"57P01", "57P02", "57P03", "08", NULL};
+  return keel__is_sqlstate_of(why, codes);
 }
 
 keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *why) {
   /* The password was not there: nobody has asked the node for anything. */
   if (conn->state == KEEL__CONN_ASKING) return KEEL__SIGN_NONE;
-  return why->sqlstate[0] == 0 || is_unavailable(why->sqlstate) ? KEEL__SIGN_FAILURE : KEEL__SIGN_LIFE;
+  return why->sqlstate[0] == 0 || is_unavailable(why) ? KEEL__SIGN_FAILURE : KEEL__SIGN_LIFE;
 }
 
 /* ---- probes */
@@ -96,8 +99,7 @@ static bool make_room(keel__pool *pool) {
 }
 
 static keel__time probe_timeout(const keel__pool *pool) {
-  keel__time own = pool->config.breaker.probe_timeout, usual = pool->config.connect_timeout;
-  return own < usual ? own : usual;
+  return keel__time_sooner(pool->config.breaker.probe_timeout, pool->config.connect_timeout);
 }
 
 static void probe_ended(keel__pool *pool, bool ok, keel__time now) {
@@ -109,7 +111,7 @@ static void probe_ended(keel__pool *pool, bool ok, keel__time now) {
 }
 
 void keel__probe_due(keel__pool *pool, keel__time now) {
-  if (pool->state != KEEL__POOL_OPEN) return;
+  if (!needs_probes(pool)) return;
   if (!make_room(pool)) {
     plan_probe(pool, now);
     return;
@@ -120,6 +122,11 @@ void keel__probe_due(keel__pool *pool, keel__time now) {
   }
   pool->probe = keel__pool_open_one(pool, probe_timeout(pool), now);
   if (!pool->probe) probe_ended(pool, false, now); /* no memory; it may be there next time */
+}
+
+void keel__probe_expect(keel__pool *pool, keel__time now) {
+  bool expected = pool->probe || keel__timer_is_set(&pool->breaker_timer);
+  if (keel__breaker_refuses(pool) && !expected) plan_probe(pool, now);
 }
 
 void keel__attempt_ended(keel__conn *conn, bool probe, keel__sign sign, const keel__failure *why,

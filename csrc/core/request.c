@@ -124,8 +124,7 @@ static keel__time acquire_deadline(const keel__pool *pool, const keel__request *
 }
 
 keel__time keel__request_wait_limit(const keel__pool *pool, const keel__request *request) {
-  keel__time acquire = acquire_deadline(pool, request);
-  return acquire < request->deadline ? acquire : request->deadline;
+  return keel__time_sooner(acquire_deadline(pool, request), request->deadline);
 }
 
 void keel__request_queue(keel__pool *pool, keel__request *request) {

@@ -1,24 +1,16 @@
 /* retry.c: what is tried again, and when: what is known not to have happened, and what does no harm when it happens twice. */
-#include <string.h>
-
 #include "internal.h"
-
-static bool is_one_of(const char *sqlstate, const char *const *codes, size_t count, size_t length) {
-  for (size_t i = 0; i < count; i++)
-    if (strncmp(sqlstate, codes[i], length) == 0) return true;
-  return false;
-}
 
 /* Nothing was sent. But a server that has refused a password or knows no such database will do so again: of what a server can
  * say, only its having trouble (of the link, of resources, of its operator's, of its system) may pass. */
 static bool may_open_later(const keel__failure *why) {
-  static const char *const passing[] = {"08", "53", "57", "58"};
-  return why->sqlstate[0] == 0 || is_one_of(why->sqlstate, passing, 4, 2);
+  static const char *const passing[] = {"08", "53", "57", "58", NULL};
+  return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why, passing);
 }
 
 static bool left_no_trace(const keel__failure *why) {
-  static const char *const codes[] = {"40001", "40P01"};
-  return !why->nested && why->outcome != KEEL_OUTCOME_UNKNOWN && is_one_of(why->sqlstate, codes, 2, 5);
+  static const char *const codes[] = {"40001", "40P01", NULL};
+  return !why->nested && why->outcome != KEEL_OUTCOME_UNKNOWN && keel__is_sqlstate_of(why, codes);
 }
 
 /* What a holder runs is his to repeat: he alone knows what came before it in his transaction. */
@@ -32,15 +24,14 @@ static bool may_repeat(const keel__request *request, const keel__failure *why) {
 
 static keel__time limit_of(const keel__pool *pool, const keel__request *request) {
   keel__time limit = keel__request_wait_limit(pool, request);
-  bool ends = keel__timer_is_set(&pool->drain_timer);
-  return ends && pool->drain_timer.due < limit ? pool->drain_timer.due : limit;
+  return keel__timer_is_set(&pool->drain_timer) ? keel__time_sooner(limit, pool->drain_timer.due) : limit;
 }
 
 /* Full jitter, so that those who failed together do not come back together. */
 static keel__time pause_of(keel__pool *pool, uint32_t retries) {
   keel__time longest = pool->config.retry_delay, limit = pool->config.retry_max_delay;
   for (; retries > 0 && longest > 0 && longest < limit; retries--) longest *= 2;
-  return keel__rng_below(&pool->rng, (longest < limit ? longest : limit) + 1);
+  return keel__rng_below(&pool->rng, keel__time_sooner(longest, limit) + 1);
 }
 
 /* Of the attempt that has failed; what an earlier one may have done does not go away. */

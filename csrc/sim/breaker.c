@@ -2,6 +2,7 @@
 #include "sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MS UINT64_C(1000)
 #define LONGEST_PAUSE (1000 * MS)
@@ -83,6 +84,12 @@ void sim_breaker_answered(sim_world *world) {
   if (world->breaker.state == KEEL_BREAKER_IS_CLOSED) world->breaker.failures = 0;
 }
 
+bool sim_breaker_is_due(const sim_world *world) {
+  const keel__breaker_config *config = &world->config.breaker;
+  return config->on && world->breaker.state == KEEL_BREAKER_IS_CLOSED &&
+         world->breaker.failures >= config->threshold;
+}
+
 /* Whatever the server says to a probe proves that it is there. */
 static void attempt_answered(sim_world *world, const sim_conn *conn) {
   sim_breaker_answered(world);
@@ -103,14 +110,24 @@ static void attempt_failed(sim_world *world, const sim_conn *conn) {
   if (!conn->asking) node_failed(world);
 }
 
+void sim_breaker_lost(sim_world *world, const sim_conn *conn) {
+  if (!conn->closing && conn->job_count > 0 && !conn->jobs[0].check) node_failed(world);
+}
+
+/* The breaker has heard of it by now, but not much sooner: whoever ran there is not tried again when it opens. */
+static void was_silent(sim_world *world) {
+  sim_breaker *breaker = &world->breaker;
+  if (!breaker->ahead) node_failed(world);
+  breaker->ahead = false;
+  if (sim_breaker_is_due(world)) sim_fail(world, "the breaker hears too late of a silent server");
+}
+
 void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_reason reason) {
   bool unanswered = reason == KEEL__CLOSE_RESET_FAILED && !conn->reset_failed;
-  bool under_work = reason == KEEL__CLOSE_LOST && conn->job_count > 0 && !conn->jobs[0].check;
   if (reason == KEEL__CLOSE_OPEN_FAILED)
     attempt_failed(world, conn);
-  else if (unanswered || under_work || reason == KEEL__CLOSE_CANCEL_SILENT ||
-           reason == KEEL__CLOSE_INQUIRY_SILENT)
-    node_failed(world);
+  else if (unanswered || reason == KEEL__CLOSE_CANCEL_SILENT || reason == KEEL__CLOSE_INQUIRY_SILENT)
+    was_silent(world);
 }
 
 /* ---- what it does */
@@ -121,15 +138,32 @@ void sim_breaker_opening(sim_world *world, sim_conn *conn) {
   conn->probes = true;
   if (world->breaker.state == KEEL_BREAKER_IS_OPEN)
     sim_fail(world, "c%u is opened though the breaker is open", conn->conn->id);
-  if (world->closing) sim_fail(world, "a closing pool makes a probe");
+  if (world->closing && world->pool->in_doubt.count == 0) sim_fail(world, "a closing pool makes a probe");
   for (const sim_conn *other = world->conns; other; other = other->next)
     if (other != conn && !other->opened && !other->closing) sim_fail(world, "a probe is not alone");
 }
 
+static bool is_silent(const sim_world *world) {
+  keel__time limit = world->config.cancel_timeout;
+  for (const sim_conn *conn = world->conns; conn; conn = conn->next) {
+    const keel__conn *keel = conn->conn;
+    if (conn->closing) continue;
+    if (keel->cancel_sent && keel__time_after(conn->last_cancel, limit) <= world->now) return true;
+    if (keel->reset_asked && keel__time_after(conn->reset_sent, limit) <= world->now) return true;
+    if (keel->state == KEEL__CONN_INQUIRING && keel__time_after(conn->inquired, limit) <= world->now)
+      return true;
+  }
+  return false;
+}
+
 static void check_opening(sim_world *world) {
-  const sim_breaker *breaker = &world->breaker;
+  sim_breaker *breaker = &world->breaker;
   if (breaker->by_hand) return;
   if (!world->config.breaker.on) sim_fail(world, "a breaker that is off opens");
+  /* Of a silent server it hears before the connection is closed, which must follow. */
+  breaker->ahead =
+      breaker->exact && breaker->failures + 1 == world->config.breaker.threshold && is_silent(world);
+  breaker->failures += breaker->ahead;
   if (breaker->exact && breaker->failures != world->config.breaker.threshold)
     sim_fail(world, "the breaker opens after %u failures in a row", breaker->failures);
 }
@@ -150,6 +184,7 @@ void sim_breaker_changed(void *io, keel_breaker_state from, keel_breaker_state t
   if (!*reason) sim_fail(world, "the breaker gives no reason");
   if (from == KEEL_BREAKER_IS_CLOSED) {
     check_opening(world);
+    breaker->slow = strstr(reason, "slow") != NULL;
     if (to != KEEL_BREAKER_IS_OPEN) sim_fail(world, "a closed breaker is half open");
     breaker->opened++;
     world->breakers++;
@@ -163,6 +198,7 @@ void sim_breaker_changed(void *io, keel_breaker_state from, keel_breaker_state t
   } else if (!breaker->probe_failed && !breaker->by_hand && !world->memory_fails) {
     sim_fail(world, "no probe has failed and the breaker opens again");
   }
+  if (from == KEEL_BREAKER_IS_HALF_OPEN) breaker->slow = false;
   breaker->state = to;
 }
 
@@ -178,6 +214,8 @@ void sim_breaker_refused(sim_world *world, const sim_call *call, const keel__fai
     sim_fail(world, "r%u is told to come back after %d ms", call->id, (int)failure->retry_after_ms);
   if (!breaker->forced && breaker->exact && failure->cause == KEEL_OK)
     sim_fail(world, "r%u is not told what opened the breaker", call->id);
+  if (breaker->slow && (failure->cause != KEEL_OK || kept))
+    sim_fail(world, "r%u is told of a failure that did not open the breaker", call->id);
 }
 
 /* ---- after every step */
@@ -210,6 +248,7 @@ static void check_healing(sim_world *world) {
 void sim_breaker_check(sim_world *world) {
   const keel__breaker *breaker = &world->pool->breaker;
   const sim_breaker *model = &world->breaker;
+  if (model->ahead) sim_fail(world, "the breaker has opened for a silent server that was not");
   if (breaker->state != model->state || breaker->forced != model->forced)
     sim_fail(world, "the breaker's state changed and nobody was told");
   if (breaker->failures != model->failures) sim_fail(world, "failures in a row are miscounted");
@@ -222,5 +261,5 @@ void sim_breaker_check(sim_world *world) {
     return;
   }
   if (world->pool->queue.count > 0) sim_fail(world, "somebody waits at an open breaker");
-  if (!world->closing) check_healing(world);
+  if (!world->closing || world->pool->in_doubt.count > 0) check_healing(world);
 }

@@ -124,7 +124,7 @@ static void submit_on_lease(sim_world *world) {
     return;
   }
   uint64_t lease = hold->lease;
-  if (sim_chance(world, world->mood.in_transaction)) {
+  if (sim_chance(world, world->mood.in_transaction + world->mood.commits)) {
     submit_transaction(world, lease);
     return;
   }
@@ -228,6 +228,7 @@ static void change_something(sim_world *world) {
     case 2:
       sim_breaker_by_hand(world);
       break;
+    case 3:
       ask_for_health(world);
       break;
     default:

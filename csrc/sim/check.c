@@ -47,6 +47,8 @@ static void check_pipeline(sim_world *world, const sim_conn *conn, const keel__r
   if (!world->answered_texts[call->text]) sim_fail(world, "r%u, unknown, is put behind others", call->id);
   if (call->text >= SIM_SLOW_TEXT) sim_fail(world, "r%u is slow and put behind others", call->id);
   if (world->mood.pooler && world->pool->share_off) sim_fail(world, "a pipeline through a pooler");
+  const sim_call *due = sim_due(world);
+  if (due) sim_fail(world, "r%u is put behind others while r%u waits to be asked for", call->id, due->id);
   if (conn->lease) sim_fail(world, "c%u is lent and gets a lone statement", id);
   for (uint32_t i = 0; i < conn->job_count; i++) {
     const sim_call *other = conn->jobs[i].call;
@@ -122,16 +124,35 @@ void sim_check_moved(sim_world *world, const sim_conn *conn) {
   head->moved = true;
 }
 
-/* The server is asked once at a time, not in a hurry, and only for somebody who wants to know. */
-/* Stale or not: an inquiry finds out as well as a check would whether the connection is still there. */
+/* 10 ms after the first question, then twice as long each time, up to a second. */
+static keel__time ask_again_at(const sim_call *call) {
+  keel__time pause = 10000;
+  if (call->asks == 0) return call->link_died_at;
+  for (uint32_t i = 1; i < call->asks && pause < 1000000; i++) pause *= 2;
+  return call->asked_at + (pause < 1000000 ? pause : 1000000);
+}
+
+static bool is_due(const sim_world *world, const sim_call *call) {
+  if (call->settled || call->asking || call->request->state != KEEL__REQ_IN_DOUBT) return false;
+  return ask_again_at(call) <= world->now;
+}
+
+const sim_call *sim_due(const sim_world *world) {
+  if (world->pool->in_doubt.count == 0) return NULL;
+  for (uint32_t i = world->first_unsettled; i < world->call_count; i++)
+    if (is_due(world, &world->calls[i])) return &world->calls[i];
+  return NULL;
+}
+
+/* The server is asked once at a time, not in a hurry, and only for somebody who wants to know. Stale or not: an inquiry finds
+ * out as well as a check would whether the connection is still there. */
 void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call) {
   sim_check_clean(world, conn, "an inquiry");
   if (!world->config.resolve_commits) sim_fail(world, "r%u is asked for against all wishes", call->id);
   if (call->settled || call->asking) sim_fail(world, "r%u is asked for needlessly", call->id);
   if (!call->link_died || call->fate != KEEL__FATE_ASK || call->tx == 0)
     sim_fail(world, "r%u is asked for and is not in doubt", call->id);
-  if (call->asked_at && world->now < call->asked_at + 10000)
-    sim_fail(world, "r%u is asked for too often", call->id);
+  if (world->now < ask_again_at(call)) sim_fail(world, "r%u is asked for too often", call->id);
 }
 
 static void check_idle_close(sim_world *world, const sim_conn *conn) {
@@ -406,6 +427,8 @@ void sim_check_retry(sim_world *world, const sim_call *call, keel__time delay, c
   if (call->settled) sim_fail(world, "r%u is settled and tried again", call->id);
   if (call->retries >= world->config.max_retries) sim_fail(world, "r%u is tried too often", call->id);
   if (!may_repeat(call, why)) sim_fail(world, "r%u must not be tried again", call->id);
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED || sim_breaker_is_due(world))
+    sim_fail(world, "r%u is to be tried again, and the breaker will refuse it", call->id);
   if (is_opening_failure(why->code)) check_connect_failure(world, call);
   bool known = why->outcome == KEEL_ROLLED_BACK || why->outcome == KEEL_NOT_SENT;
   if (why->outcome == KEEL_OUTCOME_NONE || (known && call->uncertain))
@@ -562,10 +585,7 @@ static void check_deadlines(sim_world *world) {
     if (call->deadline <= world->now) sim_fail(world, "r%u is past its deadline", call->id);
     if (call->link_died && call->tx && doubt_end(world, call) <= world->now)
       sim_fail(world, "r%u is in doubt for too long", call->id);
-    /* The longest pause between two questions is a second. */
-    keel__time last = call->asked_at > call->link_died_at ? call->asked_at : call->link_died_at;
-    if (call->link_died && call->tx && !call->asking && last + 1000000 < world->now &&
-        world->pool->conns[KEEL__CONN_IDLE].count > 0)
+    if (is_due(world, call) && world->pool->conns[KEEL__CONN_IDLE].count > 0)
       sim_fail(world, "nobody asks for r%u", call->id);
     if (call->sends == 0 && call->acquire_deadline <= world->now)
       sim_fail(world, "r%u waits for too long", call->id);
@@ -613,7 +633,7 @@ static void check_waiting(sim_world *world) {
   uint32_t cost = 0;
   bool quick = keel__estimates_find(&pool->estimates, head->text, &cost) && cost <= KEEL__SHARE_QUICK;
   if (head->kind == KEEL_QUERY && head->shares && !head->alone && quick && !pool->share_off &&
-      !(head->flags & (KEEL_Q_SIMPLE | KEEL_Q_ALONE)) && world->config.pipeline_depth > 1)
+      !(head->flags & (KEEL_Q_SIMPLE | KEEL_Q_ALONE)) && world->config.pipeline_depth > 1 && !sim_due(world))
     for (keel__link *link = keel__list_first(busy); link; link = keel__list_next(busy, link))
       if (has_room(world, KEEL__OF(keel__conn, link, link)))
         sim_fail(world, "a statement waits and there is room");

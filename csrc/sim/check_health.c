@@ -81,12 +81,16 @@ void sim_check_verdict(sim_world *world, keel__time latency, const keel__failure
     if (latency != KEEL__NEVER) sim_fail(world, "a failed check has a latency");
     if (failure->code == KEEL_OK || failure->code == KEEL_SERVER) sim_fail(world, "a check fails of nothing");
     if (world->closing != (failure->code == KEEL_POOL_CLOSED)) sim_fail(world, "the pool is closed or not");
+    if (failure->code == KEEL_BREAKER_OPEN && world->breaker.state == KEEL_BREAKER_IS_CLOSED)
+      sim_fail(world, "the node is said to be given up and is not");
     if (failure->code == KEEL_ACQUIRE_TIMEOUT && !world->health_asked &&
         was_answered(world, world->now - interval))
       sim_fail(world, "the node answers and is said to be silent");
     return;
   }
   if (world->closing) sim_fail(world, "a closing pool looks after its health");
+  if (world->breaker.state != KEEL_BREAKER_IS_CLOSED)
+    sim_fail(world, "the node is said to be well and nobody may use it");
   if (latency != KEEL__NEVER && !was_answered(world, world->now))
     sim_fail(world, "nothing has just answered");
   /* Whoever asks by hand is told of answers that came after he had asked. */

@@ -114,6 +114,7 @@ static keel__verdict judge(sim_world *world, const sim_call *call) {
       [SIM_TX_COMMITTED] = KEEL__VERDICT_COMMITTED,
       [SIM_TX_ABORTED] = KEEL__VERDICT_ROLLED_BACK,
   };
+  if (world->now < call->link_died_at + world->mood.undecided) return KEEL__VERDICT_LATER;
   if (sim_chance(world, 5)) return KEEL__VERDICT_UNKNOWN;
   return sim_chance(world, 10) ? KEEL__VERDICT_LATER : verdicts[world->txs[call->tx]];
 }
@@ -315,7 +316,7 @@ static void watch_commit(sim_world *world, sim_conn *conn, sim_call *call) {
     keel->fate = call->tx == 0 && keel->status == 'T' ? KEEL__FATE_NOTHING : KEEL__FATE_ASK;
   call->fate = keel->fate;
   /* Links die more often where most is at stake. */
-  if (call->tx != 0 && sim_chance(world, 5 * world->mood.cut))
+  if (call->tx != 0 && sim_chance(world, 5 * world->mood.cut + world->mood.commits))
     sim_at(world, world->now + sim_delay(world, USUAL_WORK), SIM_CUT, conn);
 }
 
@@ -381,6 +382,7 @@ void sim_server_inquire(void *io, keel__conn *keel, const keel__request *request
   sim_trace(world, "c%u is asked what became of r%u", keel->id, call->id);
   sim_check_inquiry(world, conn, call);
   call->asking = true;
+  call->asks++;
   call->asked_at = conn->inquired = world->now;
   push_job(world, conn, (sim_job){.inquiry = call});
   begin_next(world, conn);
@@ -478,6 +480,7 @@ static void tell_lost(sim_world *world, sim_conn *conn) {
   }
   world->detail = conn;
   keel__failure failure = failure_of(world, KEEL_CONNECTION_LOST, sim_chance(world, 50) ? "57P01" : "");
+  sim_breaker_lost(world, conn);
   keel__conn_lost(conn->conn, &failure, world->now);
 }
 

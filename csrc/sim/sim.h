@@ -66,6 +66,7 @@ typedef struct sim_call {
   keel__fate fate;    /* of a COMMIT, when it was sent */
   bool link_died;     /* under it */
   bool asking;        /* the server is being asked what became of it */
+  uint32_t asks;      /* how often it was */
   bool unsayable;     /* the server has said that it does not know, or what it takes to ask is lost */
   keel__time link_died_at, asked_at;
   uint32_t sends, durable;
@@ -158,7 +159,9 @@ typedef struct sim_mood {
   unsigned action, open_fails, open_hangs, slow_server, cut, bad_statement, hangs, in_transaction, acquire,
       abort, deadline;
   unsigned cancel_lost, jump, check_hangs, knows_ids;
-  unsigned rush; /* more come at once than can be served */
+  unsigned commits;     /* whole transactions are in fashion, and links die under their COMMITs */
+  keel__time undecided; /* for so long after a COMMIT's link has died the server says LATER */
+  unsigned rush;        /* more come at once than can be served */
   bool pooler, down;
 } sim_mood;
 
@@ -170,6 +173,8 @@ typedef struct sim_breaker {
   uint32_t failures;        /* in a row */
   uint32_t proofs;          /* probes that the server has answered, since HALF_OPEN */
   bool probe_failed;        /* since HALF_OPEN */
+  bool ahead;               /* it counts a silent server whose connection is about to be closed */
+  bool slow;                /* slow calls have opened it, and no probe has failed since */
   uint64_t opened, rejected;
 } sim_breaker;
 
@@ -269,6 +274,9 @@ void sim_breaker_by_hand(sim_world *world);
 void sim_breaker_answered(sim_world *world);
 void sim_breaker_opening(sim_world *world, sim_conn *conn);
 void sim_breaker_opened(sim_world *world, const sim_conn *conn);
+void sim_breaker_lost(sim_world *world, const sim_conn *conn); /* just before the core is told */
+/* It has counted enough failures to open: nobody is to be tried again any more. */
+bool sim_breaker_is_due(const sim_world *world);
 void sim_breaker_closing(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_breaker_refused(sim_world *world, const sim_call *call, const keel__failure *failure);
 void sim_breaker_check(sim_world *world);
@@ -292,6 +300,8 @@ void sim_check_turn(sim_world *world, const sim_call *call);
 /* How fast the queue moves, as far as anybody can see from outside: just before it gives one away. */
 void sim_note_taken(sim_world *world, const sim_call *call);
 void sim_check_moved(sim_world *world, const sim_conn *conn);
+/* Somebody whose COMMIT is in doubt, and for whom the server is to be asked now; NULL: nobody. */
+const sim_call *sim_due(const sim_world *world);
 void sim_check_inquiry(sim_world *world, const sim_conn *conn, const sim_call *call);
 void sim_check_close(sim_world *world, const sim_conn *conn, keel__close_reason reason);
 void sim_check_settlement(sim_world *world, const sim_call *call, const keel__failure *failure);

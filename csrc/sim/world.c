@@ -177,6 +177,24 @@ static unsigned rarely(sim_world *world, unsigned percent, unsigned most) {
   return sim_chance(world, percent) ? (unsigned)sim_below(world, most + 1) : 0;
 }
 
+/* COMMITs are in doubt often and for long, at times in a pool so busy that none of its few connections is ever idle. */
+static void choose_doubt(sim_world *world) {
+  sim_mood *mood = &world->mood;
+  keel__pool_config *config = &world->config;
+  mood->commits = 20 + (unsigned)sim_below(world, 40);
+  mood->knows_ids = 100;
+  if (sim_chance(world, 30)) mood->undecided = sim_below(world, 3000 * MS);
+  if (config->single || sim_chance(world, 50)) return;
+  config->max = 1 + (uint32_t)sim_below(world, 2);
+  config->min = 0;
+  config->pipeline_depth = 4;
+  mood->action = 40 + (unsigned)sim_below(world, 30);
+  mood->acquire = 5 + (unsigned)sim_below(world, 20);
+  mood->commits = 80;
+  mood->abort = mood->jump = 0;
+  mood->pooler = false;
+}
+
 static void choose_mood(sim_world *world) {
   world->mood = (sim_mood){
       .action = (sim_chance(world, 50) ? 3 : 20) + (unsigned)sim_below(world, 30),
@@ -198,6 +216,7 @@ static void choose_mood(sim_world *world) {
       .pooler = sim_chance(world, 15),
       .down = sim_chance(world, 5),
   };
+  if (sim_chance(world, 35)) choose_doubt(world);
   memory.fail_percent = sim_chance(world, 12) ? 1 + (unsigned)sim_below(world, 20) : 0;
 }
 

@@ -180,8 +180,8 @@ const MUTANTS = [
   {
     name: 'a failed attempt fails those who may still hope for another',
     file: 'core/open.c',
-    from: 'uint32_t hope = keel__pool_opening(pool);',
-    to: 'uint32_t hope = 0;',
+    from: 'uint32_t others = keel__pool_opening(pool);',
+    to: 'uint32_t others = 0;',
   },
   {
     name: 'the limit of opening ends with its first step',
@@ -420,13 +420,13 @@ const MUTANTS = [
   {
     name: 'too many connections at the server count as its failure',
     file: 'core/probe.c',
-    from: 'why->sqlstate[0] == 0 || is_unavailable(why->sqlstate)',
+    from: 'why->sqlstate[0] == 0 || is_unavailable(why)',
     to: 'true',
   },
   {
     name: 'a server that is starting up counts as one that lives',
     file: 'core/probe.c',
-    from: 'why->sqlstate[0] == 0 || is_unavailable(why->sqlstate)',
+    from: 'why->sqlstate[0] == 0 || is_unavailable(why)',
     to: 'why->sqlstate[0] == 0',
   },
   {
@@ -462,8 +462,8 @@ const MUTANTS = [
   {
     name: 'a breaker opened by hand makes probes',
     file: 'core/probe.c',
-    from: 'if (pool->state != KEEL__POOL_OPEN || pool->breaker.forced) return;',
-    to: 'if (pool->state != KEEL__POOL_OPEN) return;',
+    from: 'return !pool->breaker.forced && (pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'return pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0;',
   },
   {
     name: 'a probe takes a connection above max',
@@ -474,8 +474,8 @@ const MUTANTS = [
   {
     name: 'a probe has all the time of an ordinary attempt',
     file: 'core/probe.c',
-    from: 'return own < usual ? own : usual;',
-    to: '(void)own;\n  return usual;',
+    from: 'return keel__time_sooner(pool->config.breaker.probe_timeout, pool->config.connect_timeout);',
+    to: 'return pool->config.connect_timeout;',
   },
   {
     name: 'the failure that opened the breaker is kept for ever',
@@ -486,7 +486,7 @@ const MUTANTS = [
   {
     name: 'the pauses between probes never end to grow',
     file: 'core/breaker.c',
-    from: 'i < breaker->failed_probes && pause < longest; i++) pause *= 2;\n  pause = smaller(pause, longest);',
+    from: 'i < breaker->failed_probes && pause < longest; i++) pause *= 2;\n  pause = keel__time_sooner(pause, longest);',
     to: 'i < breaker->failed_probes && i < 8; i++) pause *= 2;',
   },
   {
@@ -612,19 +612,19 @@ const MUTANTS = [
   {
     name: 'a pause outlasts the drain',
     file: 'core/retry.c',
-    from: 'return ends && pool->drain_timer.due < limit ? pool->drain_timer.due : limit;',
-    to: 'return ends ? limit : limit;',
+    from: 'return keel__timer_is_set(&pool->drain_timer) ? keel__time_sooner(limit, pool->drain_timer.due) : limit;',
+    to: 'return limit;',
   },
   {
     name: 'pauses grow without limit',
     file: 'core/retry.c',
-    from: '(longest < limit ? longest : limit) + 1',
+    from: 'keel__time_sooner(longest, limit) + 1',
     to: 'longest + 1',
   },
   {
     name: 'a refused password is tried again',
     file: 'core/retry.c',
-    from: 'return why->sqlstate[0] == 0 || is_one_of(why->sqlstate, passing, 4, 2);',
+    from: 'return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why, passing);',
     to: 'return true;',
   },
   {
@@ -793,6 +793,186 @@ const MUTANTS = [
     name: 'what the server says of a COMMIT is no sign of life',
     file: 'core/doubt.c',
     from: '  keel__node_answered(conn->pool, 0, now);\n',
+    to: '',
+  },
+  {
+    name: 'statements that share a connection keep the server from being asked for a COMMIT',
+    file: 'core/pool.c',
+    from: 'if (keel__doubts_ask(pool, now)) dispatch(pool, now);',
+    to: '(void)keel__doubts_ask(pool, now);\n  dispatch(pool, now);',
+  },
+  {
+    name: 'a closing pool makes no probes for a COMMIT in doubt',
+    file: 'core/probe.c',
+    from: '(pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'pool->state == KEEL__POOL_OPEN;',
+  },
+  {
+    name: 'a closing pool makes probes for nobody',
+    file: 'core/probe.c',
+    from: '(pool->state == KEEL__POOL_OPEN || pool->in_doubt.count > 0);',
+    to: 'pool->state != KEEL__POOL_CLOSED;',
+  },
+  {
+    name: 'a closing pool that has ended its probes makes none for a COMMIT in doubt',
+    file: 'core/doubt.c',
+    from: '  keel__probe_expect(pool, now);\n',
+    to: '',
+  },
+  {
+    name: 'the node is said to be well by the answer that opened the breaker',
+    file: 'core/health.c',
+    from: 'if (keel__breaker_refuses(pool))\n    refused(pool, now);\n  else\n    found(pool, now - begun, NULL);',
+    to: 'found(pool, now - begun, NULL);',
+  },
+  {
+    name: 'the node is said to be well by an attempt whose failure opened the breaker',
+    file: 'core/health.c',
+    from: 'if (!keel__breaker_refuses(pool) && was_answered(pool, recent(pool, now)))',
+    to: 'if (was_answered(pool, recent(pool, now)))',
+  },
+  {
+    name: 'health hears of a new connection before the breaker does',
+    file: 'core/open.c',
+    from: 'keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);\n  keel__health_opened(conn, now);',
+    to: 'keel__health_opened(conn, now);\n  keel__attempt_ended(conn, probe, KEEL__SIGN_LIFE, NULL, now);',
+  },
+  {
+    name: 'whom a failed attempt concerns is tried again though it has opened the breaker',
+    file: 'core/open.c',
+    from: 'keel__attempt_ended(conn, probe, sign, failure, now);\n  attempt_failed(pool, conn->open_started, others, failure, now);',
+    to: 'attempt_failed(pool, conn->open_started, others, failure, now);\n  keel__attempt_ended(conn, probe, sign, failure, now);',
+  },
+  {
+    name: 'what was lost with its link is tried again though that has opened the breaker',
+    file: 'core/conn.c',
+    from: 'if (at_work) keel__node_failed(conn->pool, failure, now);\n  keel__retry_lost(conn, failure, now);',
+    to: 'keel__retry_lost(conn, failure, now);\n  if (at_work) keel__node_failed(conn->pool, failure, now);',
+  },
+  {
+    name: 'what ran beside a silent one is tried again though that has opened the breaker',
+    file: 'core/conn.c',
+    from: 'keel__node_failed(conn->pool, &why, now);\n  /* What was to run beside the silent one may be run elsewhere. */\n  keel__retry_lost(conn, &why, now);',
+    to: 'keel__retry_lost(conn, &why, now);\n  keel__node_failed(conn->pool, &why, now);',
+  },
+  {
+    name: 'slow calls are blamed on what failed at some time before',
+    file: 'core/probe.c',
+    from: 'if (from == KEEL_BREAKER_IS_CLOSED && breaker->slow) forget_cause(pool);',
+    to: '',
+  },
+  {
+    name: 'a text that is thought to be slow is refused whatever time there is',
+    file: 'core/overload.c',
+    from: 'return keel__time_sooner(need, left / 2);',
+    to: 'return need;',
+  },
+  {
+    name: 'a queue that stands keeps no time back',
+    file: 'core/overload.c',
+    from: 'now - head->submitted > most ? most : time;',
+    to: 'false ? most : time;',
+  },
+  {
+    name: 'time is kept back for one that is tried again',
+    file: 'core/overload.c',
+    from: 'head->attempts == 0 && now - head->submitted > most',
+    to: 'now - head->submitted > most',
+  },
+  {
+    name: 'the way to the server and back takes no time',
+    file: 'core/overload.c',
+    from: 'if (conn->round_trip != KEEL__NEVER) need += conn->round_trip;',
+    to: '(void)conn;',
+  },
+  {
+    name: 'what is in flight takes no time',
+    file: 'core/overload.c',
+    from: 'need += conn->backlog;',
+    to: '',
+  },
+  {
+    name: 'the pace of the queue is never forgotten',
+    file: 'core/overload.c',
+    from: 'overload->taken /= 2;\n  overload->busy /= 2;',
+    to: '',
+  },
+  {
+    name: 'who waited for an attempt to connect tells how fast the queue is',
+    file: 'core/overload.c',
+    from: 'request->attempts > 0 || keel__pool_opening(pool) > 0) return;',
+    to: 'request->attempts > 0) return;',
+  },
+  {
+    name: 'who waited although there was room tells how fast the queue is',
+    file: 'core/overload.c',
+    from: 'if (pool->conn_total < pool->config.max || request->attempts',
+    to: 'if (request->attempts',
+  },
+  {
+    name: 'a newcomer is refused while a connection is made ready',
+    file: 'core/overload.c',
+    from: 'pool->setup_leases == 0 &&',
+    to: '',
+  },
+  {
+    name: 'what is hardly known is expected to take no longer than it did',
+    file: 'core/estimates.c',
+    from: '(estimate->cost + MARGIN * estimate->deviation)',
+    to: '(estimate->cost)',
+  },
+  {
+    name: 'a single sample is taken for certain',
+    file: 'core/estimates.c',
+    from: '.deviation = (float)took / 2',
+    to: '.deviation = 0',
+  },
+  {
+    name: 'the first of two texts whose numbers clash keeps the place',
+    file: 'core/estimates.c',
+    from: 'if (estimate->text != text) {',
+    to: 'if (estimate->text == 0) {',
+  },
+  {
+    name: 'those who failed together come back together',
+    file: 'core/retry.c',
+    from: 'return keel__rng_below(&pool->rng, keel__time_sooner(longest, limit) + 1);',
+    to: 'return keel__time_sooner(longest, limit);',
+  },
+  {
+    name: 'a plan that was wrong before a retry may not be wrong after it',
+    file: 'core/retry.c',
+    from: 'request->replanned = false;',
+    to: '',
+  },
+  {
+    name: 'a password that does not come is said to be the ill health of the node',
+    file: 'core/open.c',
+    from: 'reached ? failure : NULL',
+    to: 'failure',
+  },
+  {
+    name: 'a COMMIT in doubt waits for the next attempt as long as anybody',
+    file: 'core/open.c',
+    from: 'pool->in_doubt.count > 0 ? BACKOFF_IN_DOUBT : BACKOFF_LAST',
+    to: 'BACKOFF_LAST',
+  },
+  {
+    name: 'each probe is news for health',
+    file: 'core/probe.c',
+    from: 'if (from == KEEL_BREAKER_IS_CLOSED || breaker->state == KEEL_BREAKER_IS_CLOSED)\n    keel__health_soon',
+    to: 'keel__health_soon',
+  },
+  {
+    name: 'who is told of a lost COMMIT is given what was let go before',
+    file: 'core/doubt.c',
+    from: 'failure.detail = request->doubt->kept;',
+    to: '',
+  },
+  {
+    name: 'a lost COMMIT is told as an error of the server',
+    file: 'core/doubt.c',
+    from: 'doubt->loss.code = KEEL_CONNECTION_LOST;',
     to: '',
   },
 ];

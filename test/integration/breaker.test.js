@@ -222,6 +222,7 @@ describe('the circuit breaker', () => {
       const error = await failureOf(pool.query('select 1'));
       assert.equal(error.code, 'KEEL_BREAKER_OPEN');
       assert.equal(error.cause, undefined);
+      assert.match(error.message, /^The circuit breaker of \S+ is open: too many calls were slow$/);
       assert.ok(error.retryAfter > 0);
       await until(() => pool.changes.length > 0, { what: 'the event' });
       assert.equal(pool.changes[0].reason, '3 of 3 calls were slow');

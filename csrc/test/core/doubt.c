@@ -50,6 +50,20 @@ static void what_was_rolled_back_is_told_so(void **state) {
   fake_free(fake);
 }
 
+/* Whatever the server said before the link died; and the detail of that, which has not lived for so long, is the one kept. */
+static void what_was_lost_is_told_as_it_was(void **state) {
+  (void)state;
+  fake *fake = with_commit(2, KEEL__FATE_ASK);
+  keel__failure failure = {.code = KEEL_SERVER, .sqlstate = "57P01", .detail = fake};
+  keel__conn_lost(fake->conns[1], &failure, fake->now);
+  fake_ignore(fake);
+  inquired(fake, 2, KEEL__VERDICT_ROLLED_BACK);
+  expect(fake, "CONNECTION_LOST r2 rolled-back");
+  assert_string_equal(fake->refusal.sqlstate, "57P01");
+  assert_ptr_equal(fake->refusal.detail, &fake->kept);
+  fake_free(fake);
+}
+
 static void what_the_server_cannot_say_is_unknown(void **state) {
   (void)state;
   fake *fake = with_commit(2, KEEL__FATE_ASK);
@@ -188,6 +202,25 @@ static void a_failed_attempt_is_no_answer(void **state) {
   fake_free(fake);
 }
 
+/* As ever, but for the longest of them: somebody waits to hear, and his time is limited. */
+static void the_pauses_between_attempts_grow_up_to_a_second(void **state) {
+  (void)state;
+  keel__pool_config config = fake_config();
+  config.resolve_timeout = KEEL__NEVER;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  keel__time pause = 0;
+  fake_lost(fake, 1);
+  for (uint32_t conn = 2; conn < 20; conn++) {
+    fake_open_fails(fake, conn);
+    fake_closed(fake, conn);
+    pause = fake->pool.reopen_timer.due - fake->now;
+    assert_true(pause <= 1000 * MS);
+    fake_wait(fake, pause);
+  }
+  assert_true(pause >= 500 * MS);
+  fake_free(fake);
+}
+
 static void its_own_deadline_bounds_it(void **state) {
   (void)state;
   fake *fake = with_commit_of(fake_config(), 2, KEEL__FATE_ASK, 50 * MS);
@@ -215,6 +248,54 @@ static void it_comes_before_those_who_wait(void **state) {
   expect(fake, "opened c2, inquire c2 r2");
   inquired(fake, 2, KEEL__VERDICT_COMMITTED);
   expect(fake, "ok r2, send c2 r3");
+  fake_free(fake);
+}
+
+#define SHORT (KEEL__SHARE_PATIENCE / 4) /* so that c2 is not shunned as one whose head holds up others */
+
+/* c1 has died under a COMMIT, the server was asked on c2 and will say later; r3 and r4 share c2 when it is to be asked again. */
+static fake *under_load(void) {
+  keel__pool_config config = fake_config();
+  config.max = 1;
+  config.pipeline_depth = 3;
+  fake *fake = with_commit_of(config, 1, KEEL__FATE_ASK, KEEL__NEVER);
+  fake_lost(fake, 1);
+  fake_closed(fake, 1);
+  fake_opened(fake, 2);
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  fake_wait(fake, 10 * MS - SHORT);
+  fake_query(fake);
+  fake_query(fake);
+  fake_ignore(fake);
+  fake_wait(fake, SHORT);
+  expect(fake, "");
+  return fake;
+}
+
+static void it_comes_before_those_who_would_share(void **state) {
+  (void)state;
+  fake *fake = under_load();
+  fake_query(fake); /* though there is room for it */
+  fake_answer(fake, 2, 'I');
+  expect(fake, "ok r3");
+  fake_answer(fake, 2, 'I');
+  expect(fake, "ok r4, inquire c2 r2");
+  inquired(fake, 2, KEEL__VERDICT_LATER);
+  expect(fake, "send c2 r5");
+  fake_free(fake);
+}
+
+/* Who is held back has his own time, and goes on when nobody is in doubt any more. */
+static void who_is_held_back_does_not_wait_for_ever(void **state) {
+  (void)state;
+  fake *fake = under_load();
+  keel__request *commit = KEEL__OF(keel__request, registry, keel__list_first(&fake->pool.requests));
+  fake_query_with(fake, 0, 0, SHORT);
+  fake_query(fake);
+  fake_wait(fake, SHORT);
+  expect(fake, "QUERY_TIMEOUT r5 not-sent");
+  keel__pool_abort(&fake->pool, commit, fake->now);
+  expect(fake, "ABORTED r2 unknown, send c2 r6");
   fake_free(fake);
 }
 
@@ -298,6 +379,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_server_is_asked_and_its_answer_counts),
       cmocka_unit_test(what_was_rolled_back_is_told_so),
+      cmocka_unit_test(what_was_lost_is_told_as_it_was),
       cmocka_unit_test(what_the_server_cannot_say_is_unknown),
       cmocka_unit_test(one_that_is_still_in_progress_is_asked_for_again),
       cmocka_unit_test(the_pauses_grow_up_to_a_second),
@@ -309,8 +391,11 @@ int main(void) {
       cmocka_unit_test(without_memory_it_is_unknown),
       cmocka_unit_test(a_connection_is_opened_to_ask),
       cmocka_unit_test(a_failed_attempt_is_no_answer),
+      cmocka_unit_test(the_pauses_between_attempts_grow_up_to_a_second),
       cmocka_unit_test(its_own_deadline_bounds_it),
       cmocka_unit_test(it_comes_before_those_who_wait),
+      cmocka_unit_test(it_comes_before_those_who_would_share),
+      cmocka_unit_test(who_is_held_back_does_not_wait_for_ever),
       cmocka_unit_test(a_link_that_dies_meanwhile_is_no_answer),
       cmocka_unit_test(a_server_that_says_nothing_costs_the_connection),
       cmocka_unit_test(an_abort_ends_the_waiting),

@@ -272,6 +272,19 @@ static void or_its_failure(void **state) {
   fake_free(fake);
 }
 
+/* The password was not there: nobody has asked the server. */
+static void but_not_for_want_of_something_of_ours(void **state) {
+  (void)state;
+  keel__pool_config config = watching();
+  config.ask_password = true;
+  fake *fake = fake_new(config);
+  until_check(fake);
+  fake_ignore(fake);
+  fake_open_fails(fake, 1);
+  expect(fake, "close c1 OPEN_FAILED");
+  fake_free(fake);
+}
+
 static void the_last_free_one_is_left_to_users(void **state) {
   (void)state;
   keel__pool_config config = watching();
@@ -526,6 +539,7 @@ int main(void) {
       cmocka_unit_test(the_interval_is_jittered),
       cmocka_unit_test(with_nothing_idle_a_new_one_tells),
       cmocka_unit_test(or_its_failure),
+      cmocka_unit_test(but_not_for_want_of_something_of_ours),
       cmocka_unit_test(the_last_free_one_is_left_to_users),
       cmocka_unit_test(answers_to_others_are_proof),
       cmocka_unit_test(lent_to_those_who_ask_for_nothing_it_is_not_known),

@@ -70,7 +70,8 @@ static void who_asks_once_is_told_at_once(void **state) {
 
 static void pauses_grow_up_to_a_limit_and_are_random(void **state) {
   (void)state;
-  keel__time most[] = {10 * MS, 20 * MS, 40 * MS, 50 * MS, 50 * MS, 50 * MS}, longest[6] = {0};
+  keel__time most[] = {10 * MS, 20 * MS, 40 * MS, 50 * MS, 50 * MS, 50 * MS}, longest[6] = {0}, shortest[6];
+  for (uint32_t n = 0; n < 6; n++) shortest[n] = most[n];
   for (int life = 0; life < 60; life++) {
     fake *fake = fake_new(retrying(6));
     keel__rng_init(&fake->pool.rng, (uint64_t)life);
@@ -80,6 +81,7 @@ static void pauses_grow_up_to_a_limit_and_are_random(void **state) {
       keel__time pause = fake->pauses[1];
       assert_true(pause <= most[n]);
       if (pause > longest[n]) longest[n] = pause;
+      if (pause < shortest[n]) shortest[n] = pause;
       if (pause > 0) fake_wait(fake, pause - 1);
       assert_null(fake->conns[n + 2]);
       fake_wait(fake, 1);
@@ -87,7 +89,7 @@ static void pauses_grow_up_to_a_limit_and_are_random(void **state) {
     }
     fake_free(fake);
   }
-  for (uint32_t n = 0; n < 6; n++) assert_true(longest[n] > most[n] / 2);
+  for (uint32_t n = 0; n < 6; n++) assert_true(longest[n] > most[n] * 3 / 4 && shortest[n] < most[n] / 4);
 }
 
 static void a_pause_of_nothing_is_one(void **state) {
@@ -263,6 +265,24 @@ static void what_the_server_rolled_back_is_sent_again(void **state) {
     assert_int_equal(fake->pool.counters.retried, 1);
     fake_free(fake);
   }
+}
+
+/* Whatever became of the plan the last time. */
+static void a_new_try_may_be_planned_anew_as_well(void **state) {
+  (void)state;
+  keel__pool_config config = retrying(1);
+  config.prepare = KEEL_PREPARE_ALWAYS;
+  fake *fake = fake_warm(config, 1);
+  fake_query_with(fake, 0, 5, KEEL__NEVER);
+  fake_answer(fake, 1, 'I');
+  fake_query_with(fake, 0, 5, KEEL__NEVER);
+  fake_error(fake, 1, "0A000", 'I');
+  fake_error(fake, 1, "40001", 'I');
+  expect(fake, "send c1 r1, ok r1, send c1 r2, send c1 r2, retry r2");
+  fake_wait_for(fake, 2);
+  fake_error(fake, 1, "42P05", 'I');
+  expect(fake, "send c1 r2, send c1 r2");
+  fake_free(fake);
 }
 
 static void what_a_procedure_may_have_committed_is_not(void **state) {
@@ -460,6 +480,7 @@ int main(void) {
       cmocka_unit_test(a_read_leaves_nothing_behind),
       cmocka_unit_test(rows_that_were_taken_are_not_given_twice),
       cmocka_unit_test(what_the_server_rolled_back_is_sent_again),
+      cmocka_unit_test(a_new_try_may_be_planned_anew_as_well),
       cmocka_unit_test(what_a_procedure_may_have_committed_is_not),
       cmocka_unit_test(nor_what_came_behind_a_commit),
       cmocka_unit_test(other_errors_are_answers),

@@ -249,6 +249,22 @@ static void it_can_still_be_given_up(void **state) {
   fake_free(fake);
 }
 
+/* Its cancel, which goes out when its turn has come, might hit what is behind it. */
+static void nothing_goes_behind_one_that_was_given_up(void **state) {
+  (void)state;
+  fake *fake = shared(8, 1);
+  fake_query(fake);
+  keel__pool_abort(&fake->pool, fake_query(fake), fake->now);
+  fake_query(fake);
+  expect(fake, "send c1 r1, send c1 r2, ABORTED r2 unknown");
+  fake_answer(fake, 1, 'I');
+  expect(fake, "ok r1, cancel c1");
+  fake_error(fake, 1, "57014", 'I');
+  keel__conn_cancel_delivered(fake->conns[1], fake->now);
+  expect(fake, "send c1 r3");
+  fake_free(fake);
+}
+
 static void one_that_holds_up_nobody_is_left_alone(void **state) {
   (void)state;
   fake *fake = shared(8, 1);
@@ -293,6 +309,7 @@ int main(void) {
       cmocka_unit_test(it_may_end_before_the_cancel_comes),
       cmocka_unit_test(its_own_failure_is_its_own),
       cmocka_unit_test(it_can_still_be_given_up),
+      cmocka_unit_test(nothing_goes_behind_one_that_was_given_up),
       cmocka_unit_test(one_that_holds_up_nobody_is_left_alone),
       cmocka_unit_test(those_behind_have_their_own_time),
   };

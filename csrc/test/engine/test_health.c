@@ -78,20 +78,29 @@ static void a_stale_connection_is_checked(void **state) {
   keel_release(c.pool, other, 0);
 }
 
-/* What is prepared, and who is who in the pipeline, is as before. */
+/* What is prepared, and who is who in the pipeline, is as before. Another connection looks on: each time it was checked. */
 static void a_checked_connection_is_as_good_as_new(void **state) {
   (void)state;
   keel_pool_options options;
   keel_pool_options_init(&options);
   options.alive_bypass_ms = 0;
-  options.max = 1;
+  options.max = 2;
   client_open(&c, &options);
+  uint64_t other = client_wait(&c, client_acquire(&c))->lease;
   for (int i = 0; i < 20; i++) {
+    uint64_t one = client_wait(&c, client_acquire(&c))->lease;
+    const char *checked = i == 0 ? "0\n" : "1\n"; /* it has only just been opened */
+    assert_string_equal(client_wait(&c, client_send(&c, other, 0, CHECKED, 0))->cells, checked);
+    assert_string_equal(client_wait(&c, client_send(&c, one, 0, "SELECT $1::text", 1, "v"))->cells, "v\n");
+    keel_release(c.pool, one, 0);
     client_take(&c, 2);
-    assert_string_equal(client_wait(&c, client_send(&c, 0, 0, "SELECT $1::text", 1, "v"))->cells, "v\n");
     assert_int_equal(client_query(&c, "nonsense")->code, KEEL_SERVER);
+    client_take(&c, 2);
+    assert_string_equal(client_wait(&c, client_send(&c, 0, 0, "SELECT $1::text", 1, "w"))->cells, "w\n");
+    client_take(&c, 2);
   }
-  assert_true(stats().created == 1);
+  keel_release(c.pool, other, 0);
+  assert_true(stats().created == 2);
 }
 
 int main(void) {
