@@ -1,9 +1,4 @@
-/*
- * engine.c: the engine's thread: it starts, turns its loop, and ends.
- *
- * One turn: sockets, timers and worker threads report to the core, which leaves wishes behind; before the loop would sleep
- * again the mailbox is read, the wishes are done, the events are handed over and the timer is set.
- */
+/* engine.c: the engine's thread: it starts, takes turns (engine_turn.c), and ends. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
 #endif
@@ -25,65 +20,26 @@ void keel_engine_options_init(keel_engine_options *options) {
   *options = DEFAULTS;
 }
 
-/* ---------------------------------------------------------------- a turn */
+/* ---------------------------------------------------------------- locks */
 
-static void run_pools(keel_engine *engine) {
-  keel__time now = keel__now();
-  for (keel__link *link = keel__list_first(&engine->pools), *next; link != NULL; link = next) {
-    keel_pool *pool = KEEL__OF(keel_pool, link, link);
-    next = keel__list_next(&engine->pools, link);
-    if (keel__pool_next(&pool->core) <= now) {
-      keel__state_lock(engine);
-      keel__pool_tick(&pool->core, now);
-      keel__state_unlock(engine);
-    }
-    keel__target_run(&pool->target, &pool->core);
+static keel_code init_locks(keel_engine *engine) {
+  uv_mutex_t *mutexes[] = {&engine->turns.lock, &engine->state, &engine->exit_lock};
+  int made = 0;
+  while (made < 3 && uv_mutex_init(mutexes[made]) == 0) made++;
+  if (made == 3 && uv_cond_init(&engine->exit_changed) == 0) {
+    if (uv_cond_init(&engine->turns.woken) == 0) return KEEL_OK;
+    uv_cond_destroy(&engine->exit_changed);
   }
+  while (made > 0) uv_mutex_destroy(mutexes[--made]);
+  return KEEL_NO_MEMORY;
 }
 
-static void say_farewell(keel_engine *engine) {
-  for (keel__link *link = keel__list_first(&engine->pools), *next; link != NULL; link = next) {
-    keel_pool *pool = KEEL__OF(keel_pool, link, link);
-    next = keel__list_next(&engine->pools, link);
-    if (pool->closed) keel__handle_farewell(pool);
-  }
-}
-
-static void on_timer(uv_timer_t *timer) {
-  ((keel_engine *)timer->data)->timer_due = KEEL__NEVER;
-}
-
-static void set_timer(keel_engine *engine) {
-  keel__time due = KEEL__NEVER;
-  for (keel__link *link = keel__list_first(&engine->pools); link != NULL;
-       link = keel__list_next(&engine->pools, link)) {
-    keel__time next = keel__pool_next(&KEEL__OF(keel_pool, link, link)->core);
-    if (next < due) due = next;
-  }
-  /* A timer that rings too early costs a turn; moving it for every query would cost more. */
-  if (due >= engine->timer_due) return;
-  keel__time now = keel__now();
-  engine->timer_due = due;
-  uv_update_time(&engine->loop);
-  uv_timer_start(&engine->timer, on_timer, due > now ? (due - now + 999) / 1000 : 0, 0);
-}
-
-static void ring(keel_engine *engine) {
-  if (keel__outbox_publish(&engine->outbox) && engine->doorbell != NULL)
-    engine->doorbell(engine->doorbell_data);
-}
-
-/* True: the engine is to stop. */
-static bool end_turn(keel_engine *engine) {
-  do {
-    keel__io_run(&engine->io);
-    run_pools(engine);
-  } while (!engine->stopping && (keel__list_first(&engine->io.work) != NULL || keel__mailbox_read(engine)));
-  if (engine->stopping) return true;
-  say_farewell(engine);
-  ring(engine);
-  set_timer(engine);
-  return false;
+static void destroy_locks(keel_engine *engine) {
+  uv_cond_destroy(&engine->turns.woken);
+  uv_cond_destroy(&engine->exit_changed);
+  uv_mutex_destroy(&engine->exit_lock);
+  uv_mutex_destroy(&engine->state);
+  uv_mutex_destroy(&engine->turns.lock);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -116,8 +72,6 @@ static void tear_down(keel_engine *engine) {
   free_pools(&engine->pools);
   free_pools(&engine->closed_pools);
   uv_close((uv_handle_t *)&engine->wake, NULL);
-  uv_close((uv_handle_t *)&engine->prepare, NULL);
-  uv_close((uv_handle_t *)&engine->check, NULL);
   /* What keeps the loop turning from here on are worker threads in the hands of a name server or a cancel. */
   uv_timer_start(&engine->timer, on_grace_over, GRACE_MS, 0);
   uv_unref((uv_handle_t *)&engine->timer);
@@ -135,9 +89,7 @@ static void free_engine(keel_engine *engine) {
   keel__rows_destroy(&engine->io.rows);
   keel__mailbox_destroy(&engine->mailbox);
   keel__outbox_destroy(&engine->outbox);
-  uv_mutex_destroy(&engine->state);
-  uv_cond_destroy(&engine->exit_changed);
-  uv_mutex_destroy(&engine->exit_lock);
+  destroy_locks(engine);
   keel__free(engine);
 }
 
@@ -179,17 +131,12 @@ static void on_wake(uv_async_t *wake) {
   (void)wake;
 }
 
-static void on_prepare(uv_prepare_t *prepare) {
-  keel_engine *engine = prepare->data;
-  if (end_turn(engine)) tear_down(engine);
-}
-
-static void on_check(uv_check_t *check) {
-  keel__mailbox_awake(&((keel_engine *)check->data)->mailbox);
-}
-
 static void run(void *data) {
   keel_engine *engine = data;
+  uv_mutex_lock(&engine->turns.lock);
+  while (keel__turn(engine)) keel__turn_sleep(engine);
+  tear_down(engine);
+  uv_mutex_unlock(&engine->turns.lock);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   leave(engine);
 }
@@ -210,38 +157,16 @@ static keel_code init_loop(keel_engine *engine) {
     uv_loop_close(&engine->loop);
     return KEEL_NO_MEMORY;
   }
-  uv_prepare_init(&engine->loop, &engine->prepare);
-  uv_check_init(&engine->loop, &engine->check);
   uv_timer_init(&engine->loop, &engine->timer);
-  engine->prepare.data = engine->check.data = engine->timer.data = engine;
-  uv_prepare_start(&engine->prepare, on_prepare);
-  uv_check_start(&engine->check, on_check);
+  engine->timer.data = engine;
   return KEEL_OK;
 }
 
 static void close_loop(keel_engine *engine) {
   uv_close((uv_handle_t *)&engine->wake, NULL);
-  uv_close((uv_handle_t *)&engine->prepare, NULL);
-  uv_close((uv_handle_t *)&engine->check, NULL);
   uv_close((uv_handle_t *)&engine->timer, NULL);
   uv_run(&engine->loop, UV_RUN_DEFAULT);
   uv_loop_close(&engine->loop);
-}
-
-static keel_code init_locks(keel_engine *engine) {
-  if (uv_mutex_init(&engine->state) != 0) return KEEL_NO_MEMORY;
-  if (uv_mutex_init(&engine->exit_lock) == 0) {
-    if (uv_cond_init(&engine->exit_changed) == 0) return KEEL_OK;
-    uv_mutex_destroy(&engine->exit_lock);
-  }
-  uv_mutex_destroy(&engine->state);
-  return KEEL_NO_MEMORY;
-}
-
-static void destroy_locks(keel_engine *engine) {
-  uv_cond_destroy(&engine->exit_changed);
-  uv_mutex_destroy(&engine->exit_lock);
-  uv_mutex_destroy(&engine->state);
 }
 
 /* Signals are for the application's threads. */
@@ -282,6 +207,7 @@ static void init_plain(keel_engine *engine, const keel_engine_options *options) 
   keel__list_init(&engine->pools);
   keel__list_init(&engine->closed_pools);
   engine->timer_due = KEEL__NEVER;
+  engine->turns.hosted = options->hosted != 0;
   engine->doorbell = options->doorbell;
   engine->doorbell_data = options->doorbell_data;
   atomic_init(&engine->last_pool, 0);

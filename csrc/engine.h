@@ -1,9 +1,10 @@
 /*
  * engine.h: the engine's own objects, for engine*.c.
  *
- * Who touches what: the engine thread owns everything, but for the mailbox and the outbox (each has its lock), and the
- * figures of a pool, which other threads read while they hold `state`. The engine takes `state` around each call into the
- * core, so that neither libpq nor the laying out of rows ever keeps a reader waiting.
+ * Who touches what: the engine owns everything (its thread, or a host who takes a turn in its place: engine_turn.c), but for
+ * the mailbox and the outbox (each has its lock), and the figures of a pool, which other threads read while they hold
+ * `state`. The engine takes `state` around each call into the core, so that neither libpq nor the laying out of rows ever
+ * keeps a reader waiting.
  */
 #ifndef KEEL_ENGINE_H
 #define KEEL_ENGINE_H
@@ -37,6 +38,7 @@ typedef enum keel__mail_kind {
 
 typedef struct keel__mail {
   keel__mail_kind kind;
+  uint32_t light; /* how many statements it may cause to be sent; 0: it is not for a host to act upon */
   keel_pool *pool;
   union {
     keel__query *queries; /* SUBMIT: a batch */
@@ -71,6 +73,7 @@ typedef struct keel__mailbox {
   uv_cond_t emptied;
   keel__letters incoming; /* guarded by lock */
   uint64_t posted, read;  /* guarded by lock: letters ever posted, and ever acted upon */
+  uint64_t weight;        /* guarded by lock: the sum of `light`; UINT32_MAX and more: not for a host */
   bool asleep;            /* guarded by lock: the engine waits for its sockets and has to be woken */
   keel__letters reading;  /* the engine's */
 } keel__mailbox;
@@ -122,17 +125,27 @@ struct keel_pool {
   double checked_at;     /* when that was, in ms since 1970; 0: none yet */
 };
 
+/* Who is the engine just now: see engine_turn.c. */
+typedef struct keel__turns {
+  uv_mutex_t lock;      /* held by whoever is just now; it guards the next, too */
+  bool hosted;          /* for good */
+  atomic_bool attended; /* the host watches the sockets, and the thread watches the host */
+  uv_cond_t woken;      /* the thread, while it watches the host */
+  uint64_t of_host;     /* turns that the host has taken */
+  unsigned missed;      /* looks in a row at a host that had taken none */
+  uint64_t polls_until; /* while the thread watches the sockets: until when, in the loop's time; else 0 */
+} keel__turns;
+
 struct keel_engine {
   uv_loop_t loop;
   uv_thread_t thread;
   uv_async_t wake;
-  uv_prepare_t prepare;
-  uv_check_t check;
   uv_timer_t timer;
   keel__time timer_due; /* what `timer` is set for; KEEL__NEVER: nothing */
   keel__io io;
   keel__mailbox mailbox;
   keel__outbox outbox;
+  keel__turns turns;
   uv_mutex_t state;
   keel__list pools, closed_pools;
   bool stopping;
@@ -154,10 +167,22 @@ void keel__mailbox_destroy(keel__mailbox *mailbox);
 void keel__post(keel_engine *engine, const keel__mail *mail);
 /* Waits until all that this thread has posted was acted upon, 20 ms at most. Any thread. */
 void keel__mailbox_await(keel_engine *engine);
+/* Any thread: the weight of what waits. */
+uint64_t keel__mailbox_weight(keel__mailbox *mailbox);
+/* Any thread: wakes the engine if it sleeps. */
+void keel__mailbox_knock(keel_engine *engine);
 /* Engine: acts upon what has come. False: there was nothing, and from now on whoever posts wakes the engine. */
 bool keel__mailbox_read(keel_engine *engine);
 /* Engine: it is awake; nobody needs to wake it before it has found the mailbox empty again. */
 void keel__mailbox_awake(keel__mailbox *mailbox);
+
+/* ---- engine_turn.c */
+/* Engine, and it stays it until it sleeps. False: it is to stop. */
+bool keel__turn(keel_engine *engine);
+/* Engine: until there is something to do. Others may be the engine meanwhile. */
+void keel__turn_sleep(keel_engine *engine);
+/* Any thread: there is something to do. */
+void keel__turn_wake(keel_engine *engine);
 
 /* ---- engine_outbox.c */
 KEEL_MUST_CHECK keel_code keel__outbox_init(keel__outbox *outbox);

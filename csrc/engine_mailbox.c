@@ -40,21 +40,54 @@ static bool has_room(keel__letters *letters) {
   return true;
 }
 
-void keel__post(keel_engine *engine, const keel__mail *mail) {
-  keel__mailbox *mailbox = &engine->mailbox;
-  uv_mutex_lock(&mailbox->lock);
-  while (!has_room(&mailbox->incoming)) uv_cond_wait(&mailbox->emptied, &mailbox->lock);
-  mailbox->incoming.items[mailbox->incoming.count++] = *mail;
-  mailbox->posted++;
+static bool take_wake(keel__mailbox *mailbox) {
   bool wake = mailbox->asleep;
   mailbox->asleep = false;
+  return wake;
+}
+
+static void wait_for_room(keel_engine *engine) {
+  keel__mailbox *mailbox = &engine->mailbox;
+  while (!has_room(&mailbox->incoming)) {
+    if (take_wake(mailbox)) keel__turn_wake(engine);
+    uv_cond_wait(&mailbox->emptied, &mailbox->lock);
+  }
+}
+
+void keel__post(keel_engine *engine, const keel__mail *mail) {
+  keel__mailbox *mailbox = &engine->mailbox;
+  /* The host is about to ask for a turn, in which it is acted upon, or the engine woken. */
+  bool quiet = engine->turns.hosted && mail->light > 0;
+  uv_mutex_lock(&mailbox->lock);
+  wait_for_room(engine);
+  mailbox->incoming.items[mailbox->incoming.count++] = *mail;
+  mailbox->posted++;
+  mailbox->weight += mail->light > 0 ? mail->light : UINT32_MAX;
+  bool wake = !quiet && take_wake(mailbox);
   uv_mutex_unlock(&mailbox->lock);
-  if (wake) uv_async_send(&engine->wake);
+  if (wake) keel__turn_wake(engine);
+}
+
+void keel__mailbox_knock(keel_engine *engine) {
+  keel__mailbox *mailbox = &engine->mailbox;
+  uv_mutex_lock(&mailbox->lock);
+  bool wake = take_wake(mailbox);
+  uv_mutex_unlock(&mailbox->lock);
+  if (wake) keel__turn_wake(engine);
+}
+
+uint64_t keel__mailbox_weight(keel__mailbox *mailbox) {
+  uv_mutex_lock(&mailbox->lock);
+  uint64_t weight = mailbox->weight;
+  uv_mutex_unlock(&mailbox->lock);
+  return weight;
 }
 
 void keel__mailbox_await(keel_engine *engine) {
   keel__mailbox *mailbox = &engine->mailbox;
   uint64_t end = uv_hrtime() + AWAIT_NS, now = 0;
+  /* A host may not have asked for the turn yet. */
+  if (engine->turns.hosted) keel__mailbox_knock(engine);
   uv_mutex_lock(&mailbox->lock);
   uint64_t posted = mailbox->posted;
   while (mailbox->read < posted && (now = uv_hrtime()) < end) {
@@ -78,6 +111,7 @@ bool keel__mailbox_read(keel_engine *engine) {
   uv_mutex_lock(&mailbox->lock);
   keel__letters letters = mailbox->incoming;
   mailbox->asleep = letters.count == 0;
+  mailbox->weight = 0;
   if (letters.count > 0) {
     mailbox->incoming = mailbox->reading;
     mailbox->incoming.count = 0;

@@ -231,7 +231,7 @@ void keel_ack(keel_pool *pool, uint64_t tag, uint64_t bytes) {
 }
 
 void keel_release(keel_pool *pool, uint64_t lease, int destroy) {
-  post(pool, (keel__mail){.kind = KEEL__MAIL_RELEASE, .of.release = {lease, destroy}});
+  post(pool, (keel__mail){.kind = KEEL__MAIL_RELEASE, .light = 1, .of.release = {lease, destroy}});
 }
 
 static char *copy_text(const char *text) {

@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #define PARAMS_MAX 65535       /* the protocol counts them in 16 bits */
+#define LONG_BYTES 8192        /* of parameters, which take as long to be written as another statement */
 #define PREPARE_TEXT_MAX 65536 /* a longer text is a bulk insert, made for one use */
 
 /* ---------------------------------------------------------------- submitting thread */
@@ -64,11 +65,26 @@ static keel_code copy_all(const keel_request *requests, size_t count, keel__quer
   return KEEL_OK;
 }
 
+/* To a host: one for each, and more for what is long. */
+static uint64_t weight_of(const keel_request *request) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < request->param_count; i++)
+    if (request->params[i] != NULL) bytes += (uint64_t)request->param_lengths[i];
+  return 1 + bytes / LONG_BYTES;
+}
+
+static uint32_t weight_of_all(const keel_request *requests, size_t count) {
+  uint64_t weight = 0;
+  for (size_t i = 0; i < count && weight < UINT32_MAX; i++) weight += weight_of(&requests[i]);
+  return weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX;
+}
+
 keel_code keel_submit(keel_pool *pool, const keel_request *requests, size_t count) {
   keel__query *batch = NULL;
   keel_code code = copy_all(requests, count, &batch);
   if (code != KEEL_OK || batch == NULL) return code;
   keel__mail mail = {.kind = KEEL__MAIL_SUBMIT, .pool = pool, .of = {.queries = batch}};
+  mail.light = weight_of_all(requests, count);
   keel__post(pool->engine, &mail);
   return KEEL_OK;
 }

@@ -3,7 +3,8 @@
  *
  * An engine is one thread. It owns every pool, connection and request given to it; other threads hand it work with
  * keel_submit() and friends (they copy what they are given and never block on the network) and take what came of it
- * with keel_next(). Nothing here calls back into the application but the doorbell.
+ * with keel_next(). Nothing here calls back into the application but the doorbell. An application with an event loop may
+ * take some of the engine's turns itself: keel_engine_turn().
  *
  *   keel_engine_start -> keel_pool_open -> keel_submit ... keel_wait / keel_next ... -> keel_pool_close -> keel_engine_stop
  *
@@ -94,6 +95,7 @@ typedef struct keel_engine_options {
   keel_doorbell doorbell; /* NULL: the taker uses keel_wait() */
   void *doorbell_data;
   int utf16_offsets; /* 1: cell offsets of KEEL_EV_ROWS count UTF-16 units (for JavaScript), 0: bytes */
+  int hosted;        /* 1: the one thread that uses the engine also calls keel_engine_turn() */
 } keel_engine_options;
 
 KEEL_API void keel_engine_options_init(keel_engine_options *options);
@@ -106,6 +108,30 @@ KEEL_API KEEL_MUST_CHECK keel_code keel_engine_start(const keel_engine_options *
  * events not yet taken are dropped, and after return the doorbell is never called again. Pools of this engine are freed.
  * Returns within a second even while a name server or a cancel stalls. Any thread but the engine's; once. */
 KEEL_API void keel_engine_stop(keel_engine *engine);
+
+/* A hosted engine: where so little is to be done that waking the engine's thread would take longer, the host does it: the
+ * thread that submits and takes events, and that has an event loop of its own. The engine's thread sees to all the rest, and
+ * to everything as soon as the host has missed something for a millisecond: deadlines, cancels, health checks and large results
+ * never wait for the host. */
+
+/* What the host says ... */
+enum keel_host_flags {
+  KEEL_HOST_READABLE = 1, /* its loop has found keel_engine_fd() to be readable */
+  KEEL_HOST_BUSY = 2,     /* it has no time: the engine's thread is to do everything */
+};
+/* ... and what it is told. */
+enum keel_turn_flags {
+  KEEL_TURN_WATCH = 1,  /* watch keel_engine_fd(); without this: do not */
+  KEEL_TURN_EVENTS = 2, /* keel_next() has something; the doorbell does not tell of it */
+};
+
+/* Readable when the engine has something to do. To be watched only as keel_engine_turn() says. Valid while the engine is. */
+KEEL_API int keel_engine_fd(const keel_engine *engine);
+
+/* Does what is to be done, if it is little and the engine's thread is not at it; else wakes that thread. Never waits. The host
+ * calls it after keel_submit() and keel_release() (once after many; until then they may wait), and when what it watches is
+ * readable, with keel_host_flags. Answers keel_turn_flags; 0 for an engine that is not hosted. */
+KEEL_API unsigned keel_engine_turn(keel_engine *engine, unsigned flags);
 
 /* ---------------------------------------------------------------- pool */
 

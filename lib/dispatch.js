@@ -46,9 +46,11 @@ class Dispatcher {
    * The doorbell. It may ring again and again without the loop being left (Node.js empties the queue behind it in one go),
    * and what the application does with its answers comes in between: all that happens until the loop goes on shares
    * the time of one turn.
+   * @param {boolean} [alone] not the doorbell: this thread has just taken the engine's turn, once for one turn of the loop
    */
-  ring() {
+  ring(alone) {
     if (this.#continuing) return;
+    if (alone) return void this.#turn();
     if (this.#since === 0) this.#enter();
     else if (performance.now() - this.#since > TURN_MS) return void this.#continueLater();
     this.#turn();

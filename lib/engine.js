@@ -250,7 +250,7 @@ class Engine {
     this.native = native;
     this.submission = new Submission(native, (refused) => this.#settleRefused(refused));
     const dispatcher = new Dispatcher(native, this.requests, this.#pools);
-    native.start(() => dispatcher.ring());
+    native.start((alone) => dispatcher.ring(alone));
     native.reference(false);
     // process.exit() and an uncaught exception skip the addon's own clean-up on the main thread, and what is torn
     // down after this event (libuv's worker pool, OpenSSL) the engine thread must not be using any more.

@@ -13,6 +13,10 @@ void StopOnCleanup(void *data) {
   static_cast<Environment *>(data)->Stop();
 }
 
+void DeletePoll(uv_handle_t *handle) {
+  delete reinterpret_cast<uv_poll_t *>(handle);
+}
+
 }  // namespace
 
 Environment::~Environment() {
@@ -37,6 +41,7 @@ void Environment::Start(Napi::Env env, Napi::Function on_events) {
   options.doorbell = Ring;
   options.doorbell_data = this;
   options.utf16_offsets = 1;
+  options.hosted = 1;
   keel_code code = keel_engine_start(&options, &engine_);
   if (code != KEEL_OK) {
     engine_ = nullptr;
@@ -46,12 +51,96 @@ void Environment::Start(Napi::Env env, Napi::Function on_events) {
   }
   // After the doorbell's own hook was registered, so that it runs before it: the engine must not ring what is gone.
   napi_add_env_cleanup_hook(env, StopOnCleanup, this);
+  StartWatching(env, on_events);
+}
+
+// Without a loop, or memory for this, all turns are the engine thread's: Turn() asks for them, and nobody watches.
+void Environment::StartWatching(napi_env env, napi_value on_events) {
+  env_ = env;
+  uv_loop_t *loop = nullptr;
+  napi_value name = Napi::String::New(env, "pgkeel");
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
+      napi_create_reference(env, on_events, 1, &taker_) != napi_ok ||
+      napi_async_init(env, nullptr, name, &context_) != napi_ok)
+    return;
+  auto *sockets = new uv_poll_t;
+  if (uv_poll_init(loop, sockets, keel_engine_fd(engine_)) != 0) {
+    delete sockets;
+    return;
+  }
+  leisure_.Start(loop);
+  sockets->data = this;
+  // What keeps the process alive is the doorbell's to say.
+  uv_unref(reinterpret_cast<uv_handle_t *>(sockets));
+  sockets_ = sockets;
+  // Runs before the other hooks, and a worker's loop waits for what it begins.
+  napi_add_async_cleanup_hook(env, CloseOnCleanup, this, nullptr);
+}
+
+void Environment::CloseOnCleanup(napi_async_cleanup_hook_handle hook, void *data) {
+  auto *environment = static_cast<Environment *>(data);
+  uv_poll_t *sockets = environment->sockets_;
+  environment->sockets_ = nullptr;
+  if (sockets == nullptr) {
+    napi_remove_async_cleanup_hook(hook);
+    return;
+  }
+  sockets->data = hook;
+  uv_close(reinterpret_cast<uv_handle_t *>(sockets), [](uv_handle_t *handle) {
+    napi_remove_async_cleanup_hook(static_cast<napi_async_cleanup_hook_handle>(handle->data));
+    DeletePoll(handle);
+  });
+}
+
+void Environment::Watch(bool on) {
+  if (on == watching_ || sockets_ == nullptr) return;
+  watching_ = on;
+  if (on) {
+    uv_poll_start(sockets_, UV_READABLE, OnReadable);
+  } else {
+    uv_poll_stop(sockets_);
+  }
+}
+
+void Environment::OnReadable(uv_poll_t *poll, int status, int) {
+  auto *environment = static_cast<Environment *>(poll->data);
+  if (status != 0) return environment->Watch(false);
+  if (environment->TakeTurn(KEEL_HOST_READABLE)) environment->CallTaker();
+}
+
+void Environment::Turn() {
+  // Not from within the call that has submitted: a result never comes before its promise.
+  if (engine_ != nullptr && TakeTurn(0)) Ring(this);
+}
+
+/* True: there are events to be taken. */
+bool Environment::TakeTurn(unsigned flags) {
+  if (sockets_ == nullptr || !leisure_.has()) flags |= KEEL_HOST_BUSY;
+  leisure_.Begin();
+  unsigned answer = keel_engine_turn(engine_, flags);
+  Watch((answer & KEEL_TURN_WATCH) != 0);
+  leisure_.End();
+  return (answer & KEEL_TURN_EVENTS) != 0;
+}
+
+/* As the doorbell does it, but at once. */
+void Environment::CallTaker() {
+  Napi::HandleScope scope(env_);
+  napi_value taker = nullptr, global = nullptr, alone = nullptr, error = nullptr;
+  if (napi_get_reference_value(env_, taker_, &taker) != napi_ok ||
+      napi_get_global(env_, &global) != napi_ok || napi_get_boolean(env_, true, &alone) != napi_ok)
+    return;
+  if (napi_make_callback(env_, context_, global, taker, 1, &alone, nullptr) != napi_pending_exception) return;
+  if (napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);
 }
 
 void Environment::Stop() {
   if (engine_ == nullptr) return;
   if (held_ != nullptr) keel_event_free(held_);
   held_ = nullptr;
+  Watch(false);
+  if (sockets_ != nullptr) uv_close(reinterpret_cast<uv_handle_t *>(sockets_), DeletePoll);
+  sockets_ = nullptr;
   keel_engine_stop(engine_);
   engine_ = nullptr;
   pools_.clear();

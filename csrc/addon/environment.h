@@ -6,12 +6,14 @@
 #define KEEL_ADDON_ENVIRONMENT_H
 
 #include <napi.h>
+#include <uv.h>
 
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
 
 #include "../keel.h"
+#include "leisure.h"
 
 namespace keel_addon {
 
@@ -33,6 +35,9 @@ class Environment {
   void AddPool(keel_pool *pool);
   void FreePool(uint32_t id);
 
+  /* To be called after anything that was submitted: lets the engine, or this thread in its place, act upon it. */
+  void Turn();
+
   /* Whether the doorbell keeps the event loop alive. */
   void Reference(Napi::Env env, bool on);
 
@@ -48,11 +53,24 @@ class Environment {
 
  private:
   static void Ring(void *data);
+  static void OnReadable(uv_poll_t *poll, int status, int events);
+  static void CloseOnCleanup(napi_async_cleanup_hook_handle hook, void *data);
+  void StartWatching(napi_env env, napi_value on_events);
+  void Watch(bool on);
+  bool TakeTurn(unsigned flags);
+  void CallTaker();
 
   keel_engine *engine_ = nullptr;
   /* An event that did not fit into the buffer. */
   keel_event *held_ = nullptr;
   napi_threadsafe_function doorbell_ = nullptr;
+  /* Who takes the events, for when this thread has taken the engine's turn. */
+  napi_env env_ = nullptr;
+  napi_ref taker_ = nullptr;
+  napi_async_context context_ = nullptr;
+  uv_poll_t *sockets_ = nullptr; /* NULL: this environment has no loop to watch them with */
+  bool watching_ = false;
+  Leisure leisure_;
   std::unordered_map<uint32_t, keel_pool *> pools_;
   std::vector<keel_statement *> statements_;
   std::vector<char> conversion_buffer_;

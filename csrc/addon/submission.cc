@@ -275,6 +275,7 @@ Napi::Value Submit(Environment *environment, const Napi::CallbackInfo &info) {
 
   OpReader reader(environment, words.Data(), count, TextReader(buffer.data(), bytes, units), binary);
   reader.Run();
+  environment->Turn();
   if (buffer.size() > kKeptBytes) std::vector<char>().swap(buffer);
   return RefusedList(env, reader.refused());
 }

@@ -12,6 +12,7 @@
 
 #define NAME_SIZE 64
 #define LARGE_BYTES (256u << 10)
+#define SMALL_BYTES (4u << 10)
 #define READS_AT_ONCE 4
 
 static void statement_name(const keel__wire *wire, uint32_t number, char *name) {
@@ -274,11 +275,14 @@ static void inquiry_ended(keel__wire *wire) {
 }
 
 /* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
+static void learn(atomic_bool *known, bool is) {
+  if (is != atomic_load_explicit(known, memory_order_relaxed))
+    atomic_store_explicit(known, is, memory_order_relaxed);
+}
+
 static void learn_size(const keel__query *query) {
-  bool large = query->row_bytes > LARGE_BYTES;
-  atomic_bool *known = &query->statement->large;
-  if (large != atomic_load_explicit(known, memory_order_relaxed))
-    atomic_store_explicit(known, large, memory_order_relaxed);
+  learn(&query->statement->large, query->row_bytes > LARGE_BYTES);
+  learn(&query->statement->small, query->row_bytes <= SMALL_BYTES);
 }
 
 static void end_head(keel__wire *wire) {
@@ -287,8 +291,7 @@ static void end_head(keel__wire *wire) {
   keel__result_flush(wire);
   wire->error = NULL;
   wire->paused = wire->in_rows = false;
-  wire->head = item->next;
-  if (wire->head == NULL) wire->tail = &wire->head;
+  keel__wire_pop(wire);
   keel__parameters_report(wire);
   if (item->is_check) {
     check_ended(wire, error);

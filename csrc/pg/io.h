@@ -23,6 +23,7 @@ typedef struct keel__io {
   bool utf16;
   keel__list work; /* connections for which an op has left something to do */
   keel__rows rows;
+  int heavy; /* statements on their way whose answers may be more than a host should read; see engine_turn.c */
   int in_worker;              /* lookups and cancels that another thread has not given back */
   keel__list cancels;         /* of these, the cancels */
   keel__list cancels_waiting; /* for a thread */

@@ -16,6 +16,7 @@ typedef struct keel__item {
   bool is_check;   /* asks for nothing but an answer */
   bool is_ask;     /* the open transaction's id is asked for */
   bool is_inquiry; /* what became of another connection's transaction is */
+  bool heavy;      /* counted in io->heavy */
   bool waits;      /* it is not written before what is ahead of it has been answered */
   bool plain;      /* not to be mixed with others in a pipeline: the simple protocol, COPY */
   bool sent;

@@ -11,6 +11,7 @@ keel_statement *keel_statement_new(const char *text, size_t length, const char *
   if (statement == NULL) return NULL;
   atomic_init(&statement->holds, 1);
   atomic_init(&statement->number, 0);
+  atomic_init(&statement->small, false);
   atomic_init(&statement->large, false);
   statement->length = length;
   if (length > 0) memcpy(statement->text, text, length);

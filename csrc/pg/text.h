@@ -16,6 +16,7 @@ struct keel_statement {
   /* The number that a pool's table has for it, once it is settled that it is worth preparing: the pool's serial in the upper
    * half, the number in the lower. Saves looking the text up again; another pool's is overwritten. */
   _Atomic uint64_t number;
+  atomic_bool small; /* its last result was read in a moment */
   atomic_bool large; /* its last result was large: the next is laid out as it arrives */
   const char *name;  /* chosen by the caller; NULL: none */
   size_t length;

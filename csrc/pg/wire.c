@@ -117,13 +117,26 @@ void keel__wire_settled(keel__conn *conn, const keel__query *query) {
   resume(conn, query);
 }
 
+static void weigh(keel__wire *wire, int more) {
+  wire->heavy += more;
+  wire->target->io->heavy += more;
+}
+
 static void push(keel__wire *wire, keel__item *item) {
   item->next = NULL;
   item->sent = false;
   *wire->tail = item;
   wire->tail = &item->next;
   if (wire->unsent == NULL) wire->unsent = item;
+  if (item->heavy) weigh(wire, 1);
   keel__wire_want(wire, KEEL__WANT_WRITE);
+}
+
+void keel__wire_pop(keel__wire *wire) {
+  keel__item *item = wire->head;
+  if (item->heavy) weigh(wire, -1);
+  wire->head = item->next;
+  if (wire->head == NULL) wire->tail = &wire->head;
 }
 
 void keel__wire_send(keel__conn *conn, keel__request *request) {
@@ -131,6 +144,7 @@ void keel__wire_send(keel__conn *conn, keel__request *request) {
   keel__query *query = (keel__query *)request;
   query->row_count = query->row_bytes = 0;
   query->item.asks = query->item.waits = false;
+  query->item.heavy = !atomic_load_explicit(&query->statement->small, memory_order_relaxed);
   if (wire->xid.able && request->lease != 0 && keel__xid_watch(wire, query)) {
     query->item.waits = true;
     push(wire, &wire->ask);
@@ -172,6 +186,7 @@ void keel__wire_close(keel__conn *conn) {
   /* The core forgets these requests now. */
   wire->head = wire->unsent = NULL;
   wire->tail = &wire->head;
+  weigh(wire, -wire->heavy);
   keel__wire_set_stage(wire, KEEL__STAGE_DEAD);
   keel__wire_want(wire, KEEL__WANT_CLOSE);
 }
@@ -274,6 +289,17 @@ void keel__io_run(keel__io *io) {
   for (keel__link *link; (link = keel__list_first(&io->work)) != NULL;) {
     keel__list_remove(&io->work, link);
     do_one(KEEL__OF(keel__wire, work, link));
+  }
+}
+
+void keel__io_write(keel__io *io) {
+  keel__link *next = NULL;
+  for (keel__link *link = keel__list_first(&io->work); link != NULL; link = next) {
+    keel__wire *wire = KEEL__OF(keel__wire, work, link);
+    next = keel__list_next(&io->work, link);
+    if (wire->wants != KEEL__WANT_WRITE) continue;
+    keel__list_remove(&io->work, link);
+    do_one(wire);
   }
 }
 

@@ -61,6 +61,7 @@ typedef struct keel__wire {
   uv_timer_t *last_wait;     /* while it is told to close and waits for that */
   keel__item *head, *unsent; /* what is to be answered, in order; the first of it that is not on the wire */
   keel__item **tail;
+  int heavy;                /* of these, how many are in io->heavy */
   keel__phase phase;        /* of the head's answers */
   bool pipeline;            /* libpq's mode */
   bool prepared;            /* the server has taken the head's Parse */
@@ -109,6 +110,8 @@ void keel__wire_cancels_last(keel__conn *conn);
 /* ---- the engine */
 /* Does what is wanted of all connections until nothing is left to do. */
 void keel__io_run(keel__io *io);
+/* Of that only what is to be written. */
+void keel__io_write(keel__io *io);
 /* Connections that there was no memory for; with keel__io_run. */
 void keel__target_run(keel__target *target, keel__pool *pool);
 /* The owner's answer to KEEL_EV_PASSWORD. */
@@ -159,6 +162,8 @@ void keel__result_notifications(keel__wire *wire);
 void keel__wire_watch(keel__wire *wire, int events);
 void keel__wire_unwatch(keel__wire *wire);
 void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag);
+/* The head has been answered. */
+void keel__wire_pop(keel__wire *wire);
 
 static inline void keel__wire_lock(const keel__wire *wire) {
   wire->target->io->lock(wire->target->io->data);

@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -23,8 +24,11 @@ const char *client_url(const char *more) {
 }
 
 void client_start(client *client) {
+  keel_engine_options options;
+  keel_engine_options_init(&options);
   memset(client, 0, sizeof *client);
-  assert_int_equal(keel_engine_start(NULL, &client->engine), KEEL_OK);
+  options.hosted = client->hosted = getenv("KEEL_TEST_HOSTED") != NULL;
+  assert_int_equal(keel_engine_start(&options, &client->engine), KEEL_OK);
 }
 
 void client_open(client *client, keel_pool_options *options) {
@@ -62,6 +66,52 @@ void client_end(client *client) {
   }
   keel_engine_stop(client->engine);
   forget_answers(client);
+  for (size_t i = 0; i < client->known_count; i++) {
+    keel_statement_free(client->known[i].statement);
+    free(client->known[i].text);
+  }
+  free(client->known);
+  client->known = NULL;
+  client->known_count = 0;
+}
+
+/* ---------------------------------------------------------------- being a host */
+
+unsigned client_turn(client *client, bool readable) {
+  unsigned flags = keel_engine_turn(client->engine, readable ? KEEL_HOST_READABLE : 0);
+  client->watches = (flags & KEEL_TURN_WATCH) != 0;
+  return flags;
+}
+
+/* The loop of a host: what the engine's thread brings is looked for in between. */
+static bool host_waits(client *client, int64_t wait_ms) {
+  struct pollfd sockets = {.fd = keel_engine_fd(client->engine), .events = POLLIN};
+  int64_t end = client_now_ms() + wait_ms;
+  unsigned flags = client_turn(client, false);
+  while (!(flags & KEEL_TURN_EVENTS)) {
+    int64_t left = end - client_now_ms(), slice = client->watches ? 1 : left;
+    if (client->watches && poll(&sockets, 1, left > 0 ? 1 : 0) > 0) flags = client_turn(client, true);
+    if (flags & KEEL_TURN_EVENTS || keel_wait(client->engine, left <= 0 || client->watches ? 0 : slice))
+      break;
+    if (left <= 0) return false;
+  }
+  return true;
+}
+
+static bool wait_for_events(client *client, int64_t wait_ms) {
+  return client->hosted ? host_waits(client, wait_ms) : keel_wait(client->engine, wait_ms) != 0;
+}
+
+/* What an engine has learnt of a text it keeps with its statement. */
+static keel_statement *statement_of(client *client, const char *text) {
+  for (size_t i = 0; i < client->known_count; i++)
+    if (strcmp(client->known[i].text, text) == 0) return client->known[i].statement;
+  client->known = realloc(client->known, (client->known_count + 1) * sizeof *client->known);
+  keel_statement *made = keel_statement_new(text, strlen(text), NULL);
+  assert_non_null(made);
+  client->known[client->known_count].text = strdup(text);
+  client->known[client->known_count++].statement = made;
+  return made;
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -85,6 +135,7 @@ uint64_t client_submit(client *client, keel_request *request) {
   request->tag = ++client->last_tag;
   slot(client, request->tag);
   assert_int_equal(keel_submit(client->pool, request, 1), KEEL_OK);
+  if (client->hosted) client_turn(client, false);
   return request->tag;
 }
 
@@ -100,6 +151,7 @@ uint64_t client_send(client *client, uint64_t lease, uint32_t flags, const char 
   va_end(args);
   keel_request request = {.kind = KEEL_QUERY, .flags = flags, .lease = lease, .timeout_ms = -1, .text = text};
   request.text_length = strlen(text);
+  if (client->hosted) request.statement = statement_of(client, text);
   request.param_count = (uint32_t)count;
   request.params = params;
   request.param_lengths = lengths;
@@ -262,7 +314,7 @@ static void take_other(client *client, const keel_event *event) {
 }
 
 void client_take(client *client, int64_t wait_ms) {
-  if (!keel_wait(client->engine, wait_ms)) return;
+  if (!wait_for_events(client, wait_ms)) return;
   for (keel_event *event; (event = keel_next(client->engine)) != NULL; keel_event_free(event)) {
     uint64_t tag = keel_event_tag(event);
     if (tag != 0) {

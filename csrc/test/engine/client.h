@@ -54,6 +54,13 @@ typedef struct client {
   int breakers;    /* changes of the breaker's state, and the last of them */
   keel_breaker_state breaker_from, breaker_to;
   char breaker_reason[64];
+  bool hosted,
+      watches; /* KEEL_TEST_HOSTED is set: it has the engine's turns taken here; it is to watch the sockets */
+  struct {
+    char *text;
+    keel_statement *statement;
+  } * known;
+  size_t known_count;
 } client;
 
 /* The test server's connection string with `more` behind it. */
@@ -73,6 +80,8 @@ uint64_t client_acquire(client *client);
 const answer *client_wait(client *client, uint64_t tag);
 const answer *client_answer(client *client, uint64_t tag);
 const answer *client_query(client *client, const char *text);
+/* A hosted client: keel_engine_turn(). */
+unsigned client_turn(client *client, bool readable);
 /* Takes what is there; waits at most so long for it. */
 void client_take(client *client, int64_t wait_ms);
 /* Takes events until *counter has reached a value. */
