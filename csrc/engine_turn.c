@@ -176,8 +176,9 @@ static bool is_for_host(keel_engine *engine) {
   return count <= FEW;
 }
 
-static unsigned take_turn(keel_engine *engine, bool readable) {
-  if (readable) uv_run(&engine->loop, UV_RUN_NOWAIT);
+/* The sockets first, also when it is for what was submitted: nothing is to be sent down a link that has ended already. */
+static unsigned take_turn(keel_engine *engine) {
+  uv_run(&engine->loop, UV_RUN_NOWAIT);
   do {
     keel__io_write(&engine->io);
     run_pools(engine);
@@ -190,12 +191,12 @@ static bool is_done(keel_engine *engine) {
   return !has_work(engine) && is_for_host(engine) && uv_backend_timeout(&engine->loop) != 0;
 }
 
-static unsigned turn_of_host(keel_engine *engine, bool readable, bool busy) {
+static unsigned turn_of_host(keel_engine *engine, bool busy) {
   keel__turns *turns = &engine->turns;
   unsigned flags = 0;
   bool fits = !busy && is_for_host(engine);
   turns->of_host++;
-  if (fits) flags = take_turn(engine, readable);
+  if (fits) flags = take_turn(engine);
   fits = fits && is_done(engine);
   set_attended(engine, fits);
   /* Perhaps it watches the sockets still, and for longer than it may now. */
@@ -223,7 +224,7 @@ unsigned keel_engine_turn(keel_engine *engine, unsigned flags) {
   if (!turns->hosted) return 0;
   if ((readable || busy) && !atomic_load(&turns->attended)) return leave_to_thread(engine, readable);
   if (uv_mutex_trylock(&turns->lock) != 0) return come_back(engine, readable);
-  unsigned answer = turn_of_host(engine, readable, busy);
+  unsigned answer = turn_of_host(engine, busy);
   uv_mutex_unlock(&turns->lock);
   return answer;
 }
