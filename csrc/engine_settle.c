@@ -83,11 +83,16 @@ static keel_event *leased(keel__query *query) {
   return event;
 }
 
+static const char *why(const keel__pool *core, keel_code code) {
+  bool slow = code == KEEL_BREAKER_OPEN && core->breaker.slow;
+  return slow ? "refused at once: too many calls were slow" : keel_code_text(code);
+}
+
 /* The core's own failures have no words yet. */
 static void describe(const keel_pool *pool, const keel__request *request, keel_code code, char *message,
                      size_t size) {
   const keel__pool *core = &pool->core;
-  size_t used = (size_t)snprintf(message, size, "%s", keel_code_text(code));
+  size_t used = (size_t)snprintf(message, size, "%s", why(core, code));
   /* Why it was refused before its time was over. */
   if (request->expected > 0)
     used +=

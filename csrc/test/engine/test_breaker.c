@@ -66,6 +66,24 @@ static void refuses_with_the_failure_that_opened_it(void **state) {
   assert_true(now.breaker_last_failure > 1e12);
 }
 
+static void says_when_slow_calls_have_opened_it(void **state) {
+  (void)state;
+  keel_pool_options options;
+  keel_pool_options_init(&options);
+  options.breaker = 1;
+  options.breaker_slow_rate = 50;
+  options.breaker_slow_call_ms = 20;
+  options.breaker_minimum_calls = 4;
+  client_open(&c, &options);
+  /* The opening of the connection is a call, too. */
+  const answer *a = client_query(&c, "SELECT pg_sleep(0.05)");
+  for (int i = 0; i < 3 && a->code == KEEL_OK; i++) a = client_query(&c, "SELECT pg_sleep(0.05)");
+  if (a->code == KEEL_OK) a = client_query(&c, "SELECT 1");
+  assert_int_equal(a->code, KEEL_BREAKER_OPEN);
+  assert_int_equal(a->cause, KEEL_OK);
+  assert_string_equal(a->message, "refused at once: too many calls were slow");
+}
+
 static void tells_of_its_changes(void **state) {
   (void)state;
   open_guarded(nobody_listens());
@@ -96,6 +114,7 @@ static void is_moved_by_hand(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(refuses_with_the_failure_that_opened_it, begin, end),
+      cmocka_unit_test_setup_teardown(says_when_slow_calls_have_opened_it, begin, end),
       cmocka_unit_test_setup_teardown(tells_of_its_changes, begin, end),
       cmocka_unit_test_setup_teardown(is_moved_by_hand, begin, end),
   };
