@@ -2,7 +2,7 @@
 
 /*
  * The way down: what one tick asks of the engine, written into one stream of words and one text, and handed over by one
- * native call (a tick that takes long, or asks for much, by some). csrc/addon/submission.cc reads it; change both together.
+ * native call. csrc/addon/submission.cc reads it; change both together.
  *
  * An operation is its code, its pool's id and the words listed at OP. Lengths of text count UTF-16 units; the texts
  * follow each other in the order of their lengths, each with a NUL behind it. The NUL is there for C, and so that a lone
@@ -44,12 +44,6 @@ const MAX_INT32 = 2 ** 31 - 1;
 /* More than this is handed over at once: the text of a tick must not outgrow what a string can hold. */
 const FLUSH_UNITS = 2 ** 22;
 const FLUSH_BYTES = 2 ** 24;
-/*
- * So is what was asked for a while ago: where the application works for long within a tick, the server is to work beside it.
- * The clock is read once for so many operations.
- */
-const FLUSH_MS = 0.1;
-const OPERATIONS_PER_LOOK = 8;
 const FIRST_WORDS = 4096;
 const KEPT_WORDS = 2 ** 18;
 
@@ -60,7 +54,6 @@ function milliseconds(timeout) {
 class Submission {
   #native;
   #onRefused;
-  #clock;
   #flushTick;
   #scheduled = false;
   #words = new Int32Array(FIRST_WORDS);
@@ -69,20 +62,16 @@ class Submission {
   #binary = [];
   #binaryBytes = 0;
   #before = [];
-  #operations = 0; // of this tick
-  #since = 0; // when its first came
   #statements = new StatementRegistry((slot, text, name) => this.#define(slot, text, name));
 
   /**
    * @param {object} native
    * @param {(refused: number[]) => void} onRefused called with triples of code, low and high word of the tag, for
    *   requests that no pool of the engine's could take
-   * @param {() => number} [clock] in ms
    */
-  constructor(native, onRefused, clock = () => performance.now()) {
+  constructor(native, onRefused) {
     this.#native = native;
     this.#onRefused = onRefused;
-    this.#clock = clock;
     this.#flushTick = () => {
       this.#scheduled = false;
       this.flush();
@@ -220,17 +209,8 @@ class Submission {
 
   #end(used) {
     this.#used = used;
-    if (this.#text.length > FLUSH_UNITS || this.#binaryBytes > FLUSH_BYTES || this.#isOld()) this.flush();
+    if (this.#text.length > FLUSH_UNITS || this.#binaryBytes > FLUSH_BYTES) this.flush();
     else if (!this.#scheduled) this.#schedule();
-  }
-
-  // A tick's calls are one, unless the tick is long.
-  #isOld() {
-    if (++this.#operations % OPERATIONS_PER_LOOK !== 0) return false;
-    const now = this.#clock();
-    const old = now - this.#since > FLUSH_MS;
-    if (old) this.#since = now;
-    return old;
   }
 
   /*
@@ -240,8 +220,6 @@ class Submission {
    */
   #schedule() {
     this.#scheduled = true;
-    this.#operations = 1;
-    this.#since = this.#clock();
     process.nextTick(this.#flushTick);
   }
 

@@ -26,8 +26,6 @@ function query(changes = {}) {
   return { text: 'select 1', params: null, ...changes };
 }
 
-/** Time stands still, so that a tick is as short as can be on however slow a machine. */
-const still = () => 1;
 const tick = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('submission', () => {
@@ -104,7 +102,7 @@ describe('submission', () => {
 
   it('hands over once for a tick, and not again when nothing came', async () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     for (let i = 0; i < 100; i++) submission.query(POOL, REQUEST, query(), 0);
     assert.equal(calls.length, 0);
     await tick();
@@ -114,24 +112,9 @@ describe('submission', () => {
     assert.equal(calls.length, 1);
   });
 
-  it('hands over within the tick what was asked for a while ago', async () => {
-    const { calls, native } = recorder();
-    let now = 1;
-    const submission = new Submission(native, undefined, () => now);
-    const countOf = ({ words }) => Math.floor(words.length / QUERY_WORDS);
-    for (let i = 0; i < 20; i++) {
-      now += 0.02; // the application's own work
-      submission.query(POOL, REQUEST, query(), 0);
-    }
-    // The definition of the text is the first of the operations.
-    assert.deepEqual(calls.map(countOf), [7, 8]);
-    await tick();
-    assert.deepEqual(calls.map(countOf), [7, 8, 5]);
-  });
-
   it('hands over once what chains of promises of several lengths ask', async () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     const caller = async (hops) => {
       for (let i = 0; i < hops; i++) await undefined;
       submission.query(POOL, REQUEST, query(), 0);
@@ -144,7 +127,7 @@ describe('submission', () => {
 
   it('leaves nothing for the tick when it was flushed before, and begins anew', async () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     submission.query(POOL, REQUEST, query(), 0);
     submission.flush();
     submission.query(POOL, REQUEST, query({ text: 'b' }), 0);
@@ -159,7 +142,7 @@ describe('submission', () => {
 
   it('hands over at once what grows too large to collect', () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     const text = 'x'.repeat(2 ** 20);
     for (let i = 0; i < 5; i++) submission.query(POOL, REQUEST, query({ text }), 0);
     const params = [Buffer.alloc(2 ** 24 + 1)];
@@ -170,7 +153,7 @@ describe('submission', () => {
 
   it('takes more parameters than it had room for', () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     const params = Array.from({ length: 65_535 }, (_, i) => String(i));
     submission.query(POOL, REQUEST, query(), 0);
     submission.query(POOL, REQUEST, query({ params }), 0);
@@ -182,7 +165,7 @@ describe('submission', () => {
 
   it('joins binary parameters of several queries', () => {
     const { calls, native } = recorder();
-    const submission = new Submission(native, undefined, still);
+    const submission = new Submission(native);
     submission.query(POOL, REQUEST, query({ params: [Buffer.from('ab')] }), 0);
     submission.query(POOL, REQUEST, query({ params: [new Uint8Array([1]), 'x'] }), 0);
     submission.flush();
