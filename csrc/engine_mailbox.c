@@ -86,10 +86,10 @@ uint64_t keel__mailbox_weight(keel__mailbox *mailbox) {
 void keel__mailbox_await(keel_engine *engine) {
   keel__mailbox *mailbox = &engine->mailbox;
   uint64_t end = uv_hrtime() + AWAIT_NS, now = 0;
-  /* A host may not have asked for the turn yet. */
-  if (engine->turns.hosted) keel__mailbox_knock(engine);
   uv_mutex_lock(&mailbox->lock);
   uint64_t posted = mailbox->posted;
+  /* A host may not have asked for the turn yet. */
+  if (mailbox->read < posted && take_wake(mailbox)) keel__turn_wake(engine);
   while (mailbox->read < posted && (now = uv_hrtime()) < end) {
     uv_cond_timedwait(&mailbox->emptied, &mailbox->lock, end - now);
   }
