@@ -274,12 +274,13 @@ static void inquiry_ended(keel__wire *wire) {
   keel__wire_unlock(wire);
 }
 
-/* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. */
 static void learn(atomic_bool *known, bool is) {
   if (is != atomic_load_explicit(known, memory_order_relaxed))
     atomic_store_explicit(known, is, memory_order_relaxed);
 }
 
+/* Rows that arrive one by one cost more than those of a whole result, which has to be there before the first is seen. Of a
+ * failure, which cuts an answer short, nothing is learnt. */
 static void learn_size(const keel__query *query) {
   learn(&query->statement->large, query->row_bytes > LARGE_BYTES);
   learn(&query->statement->small, query->row_bytes <= SMALL_BYTES);
@@ -303,7 +304,7 @@ static void end_head(keel__wire *wire) {
   } else if (item->is_inquiry) {
     inquiry_ended(wire);
   } else {
-    learn_size(keel__query_of(item));
+    if (error == NULL) learn_size(keel__query_of(item));
     query_ended(wire, keel__query_of(item), error);
   }
   PQclear(error);
@@ -426,8 +427,10 @@ static void read_results(keel__wire *wire) {
 /* False: the link is gone. In a row mode it reads on as long as rows come, to wait for the socket less often. */
 static bool take_in(keel__wire *wire) {
   for (int i = 0; i < READS_AT_ONCE; i++) {
+    const keel__item *head = wire->head;
     if (PQconsumeInput(wire->pg) != 1) return false;
     read_results(wire);
+    if (head != NULL && wire->head == head) keel__wire_grows(wire);
     if (wire->stage != KEEL__STAGE_OPEN || wire->paused || wire->head == NULL || !wire->in_rows) break;
   }
   return true;

@@ -135,8 +135,15 @@ static void push(keel__wire *wire, keel__item *item) {
 void keel__wire_pop(keel__wire *wire) {
   keel__item *item = wire->head;
   if (item->heavy) weigh(wire, -1);
+  item->heavy = false;
   wire->head = item->next;
   if (wire->head == NULL) wire->tail = &wire->head;
+}
+
+void keel__wire_grows(keel__wire *wire) {
+  if (wire->head->heavy) return;
+  wire->head->heavy = true;
+  weigh(wire, 1);
 }
 
 void keel__wire_send(keel__conn *conn, keel__request *request) {

@@ -164,6 +164,8 @@ void keel__wire_unwatch(keel__wire *wire);
 void keel__wire_emit(keel__wire *wire, keel_event *event, uint64_t tag);
 /* The head has been answered. */
 void keel__wire_pop(keel__wire *wire);
+/* What was read at once has not ended the head's answer: the rest is not for a host to read, whatever the last one was. */
+void keel__wire_grows(keel__wire *wire);
 
 static inline void keel__wire_lock(const keel__wire *wire) {
   wire->target->io->lock(wire->target->io->data);

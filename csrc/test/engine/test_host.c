@@ -32,19 +32,23 @@ static bool asks(const char *text, uint64_t *tag) {
   return c.watches;
 }
 
-/* One statement, where the host watches the sockets alone for as long as he is told to. True: he was to the end. */
+/* The host watches the sockets alone, for as long as he is told to. True: he was until there were events, by his own turn. */
+static bool host_reads_to_the_end(uint64_t tag) {
+  int64_t give_up = client_now_ms() + 10000;
+  while (c.watches && client_now_ms() < give_up) {
+    struct pollfd sockets = {.fd = keel_engine_fd(c.engine), .events = POLLIN};
+    if (poll(&sockets, 1, 100) > 0 && client_turn(&c, true) & KEEL_TURN_EVENTS) break;
+  }
+  bool watches = c.watches;
+  client_until_ended(&c, tag);
+  return watches;
+}
+
 static bool is_answered_by_host(const char *text) {
   uint64_t tag = 0;
-  bool watches = asks(text, &tag);
-  int64_t give_up = client_now_ms() + 10000;
-  while (watches && client_now_ms() < give_up) {
-    struct pollfd sockets = {.fd = keel_engine_fd(c.engine), .events = POLLIN};
-    unsigned flags = poll(&sockets, 1, 100) > 0 ? client_turn(&c, true) : KEEL_TURN_WATCH;
-    if (flags & KEEL_TURN_EVENTS) break;
-    watches = (flags & KEEL_TURN_WATCH) != 0;
-  }
+  bool to_the_end = asks(text, &tag) && host_reads_to_the_end(tag);
   assert_int_equal(client_wait(&c, tag)->code, KEEL_OK);
-  return watches;
+  return to_the_end;
 }
 
 static void small_answers_come_by_the_host(void **state) {
@@ -64,6 +68,19 @@ static void what_is_not_known_or_large_is_the_threads(void **state) {
   for (int i = 0; i < 3; i++) {
     assert_false(asks(large, &tag));
     assert_int_equal(client_wait(&c, tag)->rows, 1000);
+  }
+}
+
+/* Known to be small, and this time it is not: the host reads its beginning, and no more. */
+static void what_grows_is_the_threads(void **state) {
+  (void)state;
+  const char *text = "SELECT repeat('x', 100) FROM generate_series(1, $1::int)";
+  for (int i = 0; i < 10; i++) {
+    for (int j = 0; j < 2; j++)
+      assert_int_equal(client_wait(&c, client_send(&c, 0, 0, text, 1, "1"))->rows, 1);
+    uint64_t tag = client_send(&c, 0, 0, text, 1, "100000");
+    assert_true(!c.watches || !host_reads_to_the_end(tag));
+    assert_int_equal(client_wait(&c, tag)->rows, 100000);
   }
 }
 
@@ -152,6 +169,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(small_answers_come_by_the_host, begin, end),
       cmocka_unit_test_setup_teardown(what_is_not_known_or_large_is_the_threads, begin, end),
+      cmocka_unit_test_setup_teardown(what_grows_is_the_threads, begin, end),
       cmocka_unit_test_setup_teardown(many_at_once_are_the_threads, begin, end),
       cmocka_unit_test_setup_teardown(the_thread_steps_in_for_a_host_who_does_not_come, begin, end),
       cmocka_unit_test_setup_teardown(deadlines_and_cancels_need_no_host, begin, end),
