@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../keel.h"
 #include "breaker.h"
@@ -87,6 +88,13 @@ typedef enum keel__close_reason {
 } keel__close_reason;
 
 /* ---------------------------------------------------------------- failures and plans */
+
+/* `codes`: SQLSTATEs, or classes of them (two letters); NULL ends the list. */
+static inline bool keel__is_sqlstate_of(const char *sqlstate, const char *const *codes) {
+  for (; *codes; codes++)
+    if (strncmp(sqlstate, *codes, strlen(*codes)) == 0) return true;
+  return false;
+}
 
 /* What went wrong, as far as a decision needs it. `detail` belongs to the I/O side and lives for the call only. */
 typedef struct keel__failure {

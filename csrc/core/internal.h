@@ -3,7 +3,6 @@
 #define KEEL_CORE_INTERNAL_H
 
 #include <assert.h>
-#include <string.h>
 
 #include "core.h"
 
@@ -34,13 +33,6 @@ static inline bool keel__request_is_lone(const keel__request *request) {
 
 static inline keel__failure keel__failure_of(keel_code code, keel_outcome outcome) {
   return (keel__failure){.code = code, .outcome = outcome};
-}
-
-/* Codes, or classes of them (two letters); NULL ends the list. */
-static inline bool keel__is_sqlstate_of(const keel__failure *failure, const char *const *codes) {
-  for (; *codes; codes++)
-    if (strncmp(failure->sqlstate, *codes, strlen(*codes)) == 0) return true;
-  return false;
 }
 
 /* ---- request.c */

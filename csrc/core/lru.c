@@ -1,7 +1,5 @@
 #include "lru.h"
 
-#include <string.h>
-
 #include "alloc.h"
 #include "rng.h"
 

@@ -91,7 +91,7 @@ static bool parse_failed(keel__conn *conn, keel__request *request, keel__lru_ent
  * statement would take is refused with one of these. Where the caller's value is to blame it fails once more. */
 static bool may_be_of_types(const keel__failure *failure) {
   static const char *const codes[] = {"22003", "22007", "22008", "22P02", "22P03", "42804", "42883", NULL};
-  return keel__is_sqlstate_of(failure, codes);
+  return keel__is_sqlstate_of(failure->sqlstate, codes);
 }
 
 static bool run_failed(keel__conn *conn, keel__request *request, keel__lru_entry *entry,

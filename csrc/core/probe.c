@@ -79,7 +79,7 @@ void keel__node_answered(keel__pool *pool, keel__time took, keel__time now) {
 /* It is going down or starting up: nobody is served. Whatever else a server says to an attempt, it is there to say it. */
 static bool is_unavailable(const keel__failure *why) {
   static const char *const codes[] = {"57P01", "57P02", "57P03", "08", NULL};
-  return keel__is_sqlstate_of(why, codes);
+  return keel__is_sqlstate_of(why->sqlstate, codes);
 }
 
 keel__sign keel__sign_of_failure(const keel__conn *conn, const keel__failure *why) {

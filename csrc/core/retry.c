@@ -5,12 +5,12 @@
  * say, only its having trouble (of the link, of resources, of its operator's, of its system) may pass. */
 static bool may_open_later(const keel__failure *why) {
   static const char *const passing[] = {"08", "53", "57", "58", NULL};
-  return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why, passing);
+  return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why->sqlstate, passing);
 }
 
 static bool left_no_trace(const keel__failure *why) {
   static const char *const codes[] = {"40001", "40P01", NULL};
-  return !why->nested && why->outcome != KEEL_OUTCOME_UNKNOWN && keel__is_sqlstate_of(why, codes);
+  return !why->nested && why->outcome != KEEL_OUTCOME_UNKNOWN && keel__is_sqlstate_of(why->sqlstate, codes);
 }
 
 /* What a holder runs is his to repeat: he alone knows what came before it in his transaction. */

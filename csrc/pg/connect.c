@@ -340,8 +340,8 @@ static void begin_session(keel__wire *wire) {
 
 /* What the server does not have, or keeps from us. Any other error may pass, and the next connection asks again. */
 static bool is_lasting(const PGresult *refusal) {
-  const char *sqlstate = PQresultErrorField(refusal, PG_DIAG_SQLSTATE);
-  return sqlstate != NULL && strncmp(sqlstate, "42", 2) == 0;
+  static const char *const lasting[] = {"42", NULL};
+  return keel__result_says(refusal, lasting);
 }
 
 /* A server that cannot or may not tell of its life refuses the settings with it: they are sent once more, alone. */

@@ -37,6 +37,11 @@ const char *keel__detail_get(const keel__detail *detail, char letter, uint32_t *
   return NULL;
 }
 
+bool keel__result_says(const PGresult *error, const char *const *codes) {
+  const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+  return sqlstate != NULL && keel__is_sqlstate_of(sqlstate, codes);
+}
+
 void keel__detail_from_result(keel__detail *detail, const PGresult *result) {
   static const char letters[] = "SVCMDHPpqWstcdnFLR";
   keel__detail_clear(detail);

@@ -30,6 +30,9 @@ const char *keel__detail_get(const keel__detail *detail, char letter, uint32_t *
 /* All fields of a server's error or notice. They point into the result. */
 void keel__detail_from_result(keel__detail *detail, const PGresult *result);
 
+/* Whether the error that a result is has one of these SQLSTATEs, or is of one of these classes; see keel__is_sqlstate_of. */
+bool keel__result_says(const PGresult *error, const char *const *codes);
+
 /* Fields out of a start-up's error text, which libpq writes in the verbose form ("FATAL:  28P01: ..."); beside them the
  * system's error name. They point into `text`. The last of several reports (one for each host) counts. */
 void keel__detail_from_startup(keel__detail *detail, const char *text);

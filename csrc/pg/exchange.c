@@ -4,7 +4,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "../core/alloc.h"
 #include "compat.h"
@@ -200,15 +199,11 @@ static bool may_have_committed(const keel__wire *wire, const keel__failure *fail
   return wire->committed || (failure->nested && wire->conn->status == 'I');
 }
 
-static bool is_unknown_to_server(const PGresult *error) {
-  const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-  return sqlstate != NULL && (strncmp(sqlstate, "42", 2) == 0 || strcmp(sqlstate, "26000") == 0);
-}
-
 /* It, or what it names, was refused before any of it was run. */
 static bool never_ran(const keel__wire *wire, const keel__query *query, const PGresult *error) {
+  static const char *const unknown_to_server[] = {"42", "26000", NULL};
   if (query->has_nul || (query->item.parsing && !wire->prepared)) return true;
-  return PQresultErrorField(error, PG_DIAG_CONTEXT) == NULL && is_unknown_to_server(error);
+  return PQresultErrorField(error, PG_DIAG_CONTEXT) == NULL && keel__result_says(error, unknown_to_server);
 }
 
 /* Where it failed does not say what came before: an error within a procedure has a context, one of the commit behind its last

@@ -1,7 +1,6 @@
 #include "wire.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../core/alloc.h"
 

@@ -139,8 +139,8 @@ void keel__xid_prepared(keel__wire *wire, const PGresult *result) {
 /* Behind a statement that has failed it was passed over. */
 void keel__xid_answered(keel__wire *wire, const PGresult *result) {
   keel__xid *xid = &wire->xid;
-  const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  if (sqlstate != NULL && strcmp(sqlstate, "26000") == 0) xid->prepared = false;
+  static const char *const gone[] = {"26000", NULL};
+  if (keel__result_says(result, gone)) xid->prepared = false;
   if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) return;
   if (PQgetisnull(result, 0, 0)) {
     xid->state = KEEL__XID_EMPTY;
@@ -177,18 +177,12 @@ bool keel__xid_inquire(keel__wire *wire, const keel__xid_memory *memory) {
   return PQsendQueryParams(wire->pg, ask_fate, 5, NULL, values, lengths, formats, 0) == 1;
 }
 
-static bool is_of_class(const char *sqlstate, const char *class) {
-  return strncmp(sqlstate, class, 2) == 0;
-}
-
 /* An error of our own question says nothing of the transaction, but the server may be able to answer later: out of resources,
  * interrupted, or hindered by its system. */
 static keel__verdict verdict_of_error(const PGresult *error) {
-  const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-  if (sqlstate == NULL) return KEEL__VERDICT_UNKNOWN;
-  if (strcmp(sqlstate, "22023") == 0) return KEEL__VERDICT_ROLLED_BACK;
-  bool passes = is_of_class(sqlstate, "53") || is_of_class(sqlstate, "57") || is_of_class(sqlstate, "58");
-  return passes ? KEEL__VERDICT_LATER : KEEL__VERDICT_UNKNOWN;
+  static const char *const forgotten[] = {"22023", NULL}, *const passing[] = {"53", "57", "58", NULL};
+  if (keel__result_says(error, forgotten)) return KEEL__VERDICT_ROLLED_BACK;
+  return keel__result_says(error, passing) ? KEEL__VERDICT_LATER : KEEL__VERDICT_UNKNOWN;
 }
 
 keel__verdict keel__xid_verdict(const PGresult *result) {

@@ -624,7 +624,7 @@ const MUTANTS = [
   {
     name: 'a refused password is tried again',
     file: 'core/retry.c',
-    from: 'return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why, passing);',
+    from: 'return why->sqlstate[0] == 0 || keel__is_sqlstate_of(why->sqlstate, passing);',
     to: 'return true;',
   },
   {
