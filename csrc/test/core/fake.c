@@ -181,6 +181,17 @@ keel__pool_config fake_config(void) {
   };
 }
 
+keel__pool_config fake_guarded(uint32_t threshold, keel__time reset_timeout) {
+  keel__pool_config config = fake_config();
+  config.breaker = (keel__breaker_config){.on = true,
+                                          .threshold = threshold,
+                                          .reset_timeout = reset_timeout,
+                                          .slow_call = 60000 * MS,
+                                          .probes = 1,
+                                          .probe_timeout = 50 * MS};
+  return config;
+}
+
 fake *fake_new(keel__pool_config config) {
   fake *fake = calloc(1, sizeof *fake);
   assert_non_null(fake);

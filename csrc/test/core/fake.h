@@ -35,6 +35,8 @@ typedef struct fake {
 
 /* max 2, nothing else limited, one statement at a time. */
 keel__pool_config fake_config(void);
+/* The same with a breaker that so many failures in a row open; it is probed in 50 ms, and its rates are off. */
+keel__pool_config fake_guarded(uint32_t threshold, keel__time reset_timeout);
 fake *fake_new(keel__pool_config config);
 /* Ends the pool by force and checks that everything ended. */
 void fake_free(fake *fake);

@@ -4,14 +4,7 @@
 #include <stdlib.h>
 
 static keel__pool_config guarded(uint32_t threshold) {
-  keel__pool_config config = fake_config();
-  config.breaker = (keel__breaker_config){.on = true,
-                                          .threshold = threshold,
-                                          .reset_timeout = 1000 * MS,
-                                          .slow_call = 60000 * MS,
-                                          .probes = 1,
-                                          .probe_timeout = 50 * MS};
-  return config;
+  return fake_guarded(threshold, 1000 * MS);
 }
 
 static void the_breaker_is_news_for_health(void **state) {
@@ -208,10 +201,7 @@ static void nor_beside_a_silent_one(void **state) {
 
 static void nothing_pauses_for_an_open_breaker(void **state) {
   (void)state;
-  keel__pool_config config = guarded(1);
-  config.max_retries = 3;
-  config.retry_delay = config.retry_max_delay = 10 * MS;
-  fake *fake = fake_warm(config, 1);
+  fake *fake = fake_warm(retrying(), 1);
   fake_read(fake, KEEL__NEVER);
   keel__pool_breaker(&fake->pool, KEEL_BREAKER_FORCE_OPEN, fake->now);
   fake_ignore(fake);

@@ -4,14 +4,7 @@
 #define THRESHOLD 3
 
 static keel__pool_config guarded(void) {
-  keel__pool_config config = fake_config();
-  config.breaker = (keel__breaker_config){.on = true,
-                                          .threshold = THRESHOLD,
-                                          .reset_timeout = 30000 * MS,
-                                          .slow_call = 60000 * MS,
-                                          .probes = 1,
-                                          .probe_timeout = 50 * MS};
-  return config;
+  return fake_guarded(THRESHOLD, 30000 * MS);
 }
 
 static keel_breaker_state state_of(const fake *fake) {
