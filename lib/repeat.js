@@ -107,10 +107,11 @@ async function paused(delay, attempt, reason, pool, { left, signal }) {
   return !pool?.ending && !signal?.aborted;
 }
 
-/** An attempt that was never sent does not undo that one before it was. */
+/** An attempt that was never sent does not undo that one before it was. Errors that are not ours say what they said. */
 function tellOutcome(error, wasSent) {
   const reason = reasonOf(error);
-  if (wasSent && reason?.outcome === 'not-sent') reason.outcome = 'rolled-back';
+  const isOurs = (reason instanceof KeelError || reason instanceof DatabaseError) && !Object.isFrozen(reason);
+  if (wasSent && isOurs && reason.outcome === 'not-sent') reason.outcome = 'rolled-back';
 }
 
 const NO_LIMITS = { left: () => Infinity, signal: undefined };

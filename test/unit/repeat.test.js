@@ -51,6 +51,17 @@ describe('what JavaScript repeats', () => {
     assert.deepEqual([error.outcome, error.attempts], ['rolled-back', 2]);
   });
 
+  it("leaves the application's own errors, and frozen ones, as they are", async () => {
+    const frozen = Object.freeze(lost('not-sent'));
+    const own = Object.freeze({ code: 'KEEL_CONNECTION_LOST', outcome: 'not-sent' });
+    const lookalike = { code: '57P01', outcome: 'not-sent' };
+    for (const last of [frozen, own, lookalike]) {
+      const run = failing(lost('rolled-back'), last);
+      assert.equal(await failureOf(repeat(run, { maxRetries: 1, retryDelay: 1 }, poolOf())), last);
+      assert.equal(last.outcome, 'not-sent');
+    }
+  });
+
   it('is given up when a pause would outlast what is left', async () => {
     const slow = { maxRetries: 3, retryDelay: 60_000, retryMaxDelay: 60_000 };
     const run = failing(lost('rolled-back'));
