@@ -57,6 +57,8 @@ void Environment::Start(Napi::Env env, Napi::Function on_events) {
 // Without a loop, or memory for this, all turns are the engine thread's: Turn() asks for them, and nobody watches.
 void Environment::StartWatching(napi_env env, napi_value on_events) {
   env_ = env;
+  // Runs before the other hooks, and a worker's loop waits for what it begins.
+  napi_add_async_cleanup_hook(env, CloseOnCleanup, this, nullptr);
   uv_loop_t *loop = nullptr;
   napi_value name = Napi::String::New(env, "pgkeel");
   if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
@@ -73,12 +75,18 @@ void Environment::StartWatching(napi_env env, napi_value on_events) {
   // What keeps the process alive is the doorbell's to say.
   uv_unref(reinterpret_cast<uv_handle_t *>(sockets));
   sockets_ = sockets;
-  // Runs before the other hooks, and a worker's loop waits for what it begins.
-  napi_add_async_cleanup_hook(env, CloseOnCleanup, this, nullptr);
+}
+
+void Environment::LetGoOfTaker() {
+  if (context_ != nullptr) napi_async_destroy(env_, context_);
+  if (taker_ != nullptr) napi_delete_reference(env_, taker_);
+  context_ = nullptr;
+  taker_ = nullptr;
 }
 
 void Environment::CloseOnCleanup(napi_async_cleanup_hook_handle hook, void *data) {
   auto *environment = static_cast<Environment *>(data);
+  environment->LetGoOfTaker();
   uv_poll_t *sockets = environment->sockets_;
   environment->sockets_ = nullptr;
   if (sockets == nullptr) {
@@ -138,7 +146,6 @@ void Environment::Stop() {
   if (engine_ == nullptr) return;
   if (held_ != nullptr) keel_event_free(held_);
   held_ = nullptr;
-  Watch(false);
   if (sockets_ != nullptr) uv_close(reinterpret_cast<uv_handle_t *>(sockets_), DeletePoll);
   sockets_ = nullptr;
   keel_engine_stop(engine_);

@@ -59,6 +59,7 @@ class Environment {
   void Watch(bool on);
   bool TakeTurn(unsigned flags);
   void CallTaker();
+  void LetGoOfTaker();
 
   keel_engine *engine_ = nullptr;
   /* An event that did not fit into the buffer. */

@@ -17,7 +17,7 @@ namespace keel_addon {
 class Leisure {
  public:
   void Start(uv_loop_t *loop);
-  /* As of the last look, which is at most 10 ms of turns ago. */
+  /* As of the last look: one is made at a turn's end once 10 ms have passed. */
   bool has() const { return has_; }
   /* Around a turn. */
   void Begin();
