@@ -5,30 +5,31 @@
  * engine's order. A turn of the event loop is not held for long: what is left waits for the next one.
  */
 
-const { EventReader, Interned, KIND } = require('./decode');
+const { KIND } = require('./decode');
+const { Inbox } = require('./inbox');
+const { Portion } = require('./portion');
 const { tagOf } = require('./requests');
 const { reportUncaught } = require('./safe-call');
 
-const BUFFER_BYTES = 64 * 1024;
 /* What one turn of the loop may deliver, whichever comes first. */
 const TURN_ROW_BYTES = 64 * 1024;
 const TURN_MS = 5;
 /* The engine waits for a taker who has too much before him (KEEL_WINDOW); it hears of his progress in steps of this many. */
 const ACKNOWLEDGED_AT = 128 * 1024;
 
-/* What native.drain() answers: bytes (whole events of 8 bytes each) and, in the lowest bit, whether more are there. */
-const MORE = 1;
-
 class Dispatcher {
   #native;
   #requests;
   #pools;
-  #interned = new Interned();
-  #reader;
+  #inbox;
+  #portion = new Portion();
   #continuing = false;
   #rowBytes = 0;
   #since = 0; // when the first ring of this stay came; 0: the loop has gone on since
-  #leave = () => (this.#since = 0);
+  #leave = () => {
+    this.#since = 0;
+    this.#portion.forget();
+  };
 
   /**
    * @param {object} native
@@ -39,7 +40,7 @@ class Dispatcher {
     this.#native = native;
     this.#requests = requests;
     this.#pools = pools;
-    this.#reader = this.#readerOf(BUFFER_BYTES);
+    this.#inbox = new Inbox(native);
   }
 
   /**
@@ -50,10 +51,15 @@ class Dispatcher {
    */
   ring(alone) {
     if (this.#continuing) return;
-    if (alone) return void this.#turn();
+    if (alone) return void this.#turn(alone);
     if (this.#since === 0) this.#enter();
     else if (performance.now() - this.#since > TURN_MS) return void this.#continueLater();
     this.#turn();
+  }
+
+  /** A tick ends in which the application has asked for something. */
+  tickEnds() {
+    this.#portion.end();
   }
 
   #enter() {
@@ -61,38 +67,39 @@ class Dispatcher {
     setImmediate(this.#leave);
   }
 
-  #turn() {
+  #turn(alone = false) {
+    const until = alone ? 0 : this.#portion.begin() + TURN_MS;
+    if (alone) this.#portion.forget();
+    const inbox = this.#inbox;
     this.#rowBytes = 0;
-    if (!this.#drain(this.#reader)) return;
-    const deadline = performance.now() + TURN_MS;
-    while (this.#rowBytes < TURN_ROW_BYTES && performance.now() < deadline) {
-      if (!this.#drain(this.#reader)) return;
-    }
+    do {
+      if (inbox.isEmpty && !inbox.fill()) return;
+      if (!this.#empty(inbox, alone)) return;
+      if (!inbox.hasMore) return;
+    } while (this.#rowBytes < TURN_ROW_BYTES && performance.now() < until);
     this.#continueLater();
+  }
+
+  /** False: the portion ends before; the next one begins when the application has dealt with this one. */
+  #empty(inbox, alone) {
+    while (!inbox.isEmpty) {
+      if (!alone && this.#portion.isFull) {
+        this.#native.ring();
+        return false;
+      }
+      this.#deliver(inbox.reader, inbox.next());
+    }
+    return true;
   }
 
   #continueLater() {
     this.#continuing = true;
+    this.#inbox.putOff();
     setImmediate(() => {
       this.#continuing = false;
       if (this.#since === 0) this.#enter();
       this.#turn();
     });
-  }
-
-  /** @returns {boolean} whether more events are there */
-  #drain(reader) {
-    const answer = this.#native.drain(reader.bytes);
-    const end = (answer - (answer & MORE)) >> 2;
-    const more = (answer & MORE) !== 0;
-    // The next event alone is larger than the buffer, and its size is all that was written.
-    if (end === 0 && more) return this.#drain(this.#readerOf(reader.words[0]));
-    for (let at = 0; at < end; at += reader.words[at] >> 2) this.#deliver(reader, at);
-    return more;
-  }
-
-  #readerOf(bytes) {
-    return new EventReader(new ArrayBuffer(bytes), this.#interned);
   }
 
   #deliver(reader, at) {
@@ -145,6 +152,7 @@ class Dispatcher {
   }
 
   #settle(request) {
+    this.#portion.add();
     const { pool } = request;
     this.#requests.remove(request);
     pool.settled(request);

@@ -248,8 +248,12 @@ class Engine {
 
   constructor(native) {
     this.native = native;
-    this.submission = new Submission(native, (refused) => this.#settleRefused(refused));
     const dispatcher = new Dispatcher(native, this.requests, this.#pools);
+    this.submission = new Submission(
+      native,
+      (refused) => this.#settleRefused(refused),
+      () => dispatcher.tickEnds(),
+    );
     native.start((alone) => dispatcher.ring(alone));
     native.reference(false);
     // process.exit() and an uncaught exception skip the addon's own clean-up on the main thread, and what is torn

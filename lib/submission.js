@@ -68,12 +68,14 @@ class Submission {
    * @param {object} native
    * @param {(refused: number[]) => void} onRefused called with triples of code, low and high word of the tag, for
    *   requests that no pool of the engine's could take
+   * @param {() => void} [onTick] a tick ends in which something was asked for
    */
-  constructor(native, onRefused) {
+  constructor(native, onRefused, onTick) {
     this.#native = native;
     this.#onRefused = onRefused;
     this.#flushTick = () => {
       this.#scheduled = false;
+      onTick?.();
       this.flush();
     };
   }

@@ -45,6 +45,10 @@ Napi::Value Drain(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), EnvironmentOf(info)->Drain(buffer.Data(), buffer.Length()));
 }
 
+void Ring(const Napi::CallbackInfo &info) {
+  EnvironmentOf(info)->RingAgain();
+}
+
 double *PutSummary(double *at, const keel_summary &summary) {
   for (double figure : {summary.count, summary.min, summary.max, summary.mean, summary.p50, summary.p90,
                         summary.p99, summary.p999}) {
@@ -116,6 +120,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("freePool", Napi::Function::New<FreePool>(env, "freePool"));
   exports.Set("submit", Napi::Function::New<SubmitOf>(env, "submit"));
   exports.Set("drain", Napi::Function::New<Drain>(env, "drain"));
+  exports.Set("ring", Napi::Function::New<Ring>(env, "ring"));
   exports.Set("stats", Napi::Function::New<Stats>(env, "stats"));
   exports.Set("reference", Napi::Function::New<Reference>(env, "reference"));
   exports.Set("libpqVersion", Napi::Function::New<LibpqVersion>(env, "libpqVersion"));

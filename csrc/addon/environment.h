@@ -50,6 +50,8 @@ class Environment {
 
   /* Copies whole events into `buffer`; the answer is lib/dispatch.js's. */
   uint32_t Drain(uint8_t *buffer, size_t size);
+  /* Has the events' taker called once more, as soon as all has been done that follows from the call in progress. */
+  void RingAgain() { Ring(this); }
 
  private:
   static void Ring(void *data);
