@@ -8,6 +8,7 @@ what is measured (default: the workloads W1 to W6):
   --slow                a slow statement beside fast ones
   --scaling             how cost grows with callers, rows, connections, statement texts
   --stream              a stream of 5,000,000 rows to a slow consumer: rows per second, memory
+  --delays              what delays of the event loop consist of while 100,000 rows arrive (Linux)
   --overload            arrivals of up to five times what can be served: answers within their deadline
   --profile             instructions, system calls and allocations per query (Linux; valgrind, strace)
 or what is done with results (files of bench/results; default: the newest of each kind):
@@ -17,20 +18,20 @@ or what is done with results (files of bench/results; default: the newest of eac
 options:
   --only W1,W4,W6p      workloads, or single cases such as W1@64; with --scaling: callers, rows@1000 ...
   --contestants a,b     of ${Object.keys(CONTESTANTS).join(', ')}
-                        (default: all; for --scaling, --stream and --profile pgkeel, pg, postgres.js;
+                        (default: all; for --scaling, --stream, --delays and --profile pgkeel, pg, postgres.js;
                         for --overload pgkeel, pg)
-  --rounds 7            how often everything is measured (--scaling, --stream and --overload: 3)
+  --rounds 7            how often everything is measured (--scaling, --stream, --delays and --overload: 3)
   --seconds 2           how long one measurement lasts, after a warm-up of half of it
   --rows 5000000        of --stream
   --queries 20000       of --profile: how many are counted
   --out FILE            where the JSON goes (default: bench/results/<kind>-<date>.json)
   --to FOLDER           where --plot draws (default: docs/figures)`;
 
-const KINDS = ['slow', 'scaling', 'stream', 'overload', 'profile'];
+const KINDS = ['slow', 'scaling', 'stream', 'delays', 'overload', 'profile'];
 const USES = ['report', 'plot'];
 const FEW = ['pgkeel', 'pg', 'postgres.js'];
 const WITH_DEADLINES = ['pgkeel', 'pg'];
-const ROUNDS = { workloads: 7, slow: 7, scaling: 3, stream: 3, overload: 3, profile: 1 };
+const ROUNDS = { workloads: 7, slow: 7, scaling: 3, stream: 3, delays: 3, overload: 3, profile: 1 };
 
 const flags = (names) => Object.fromEntries(names.map((name) => [name, { type: 'boolean', default: false }]));
 

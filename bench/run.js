@@ -22,6 +22,7 @@ const RUNNERS = {
   slow: () => require('./rounds').runAll,
   scaling: () => require('./rounds').runAll,
   stream: () => require('./stream').runStream,
+  delays: () => require('./delays').runDelays,
   overload: () => require('./overload').runOverload,
   profile: () => require('./profile').runProfile,
 };

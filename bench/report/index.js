@@ -3,6 +3,7 @@
 /* What a result says, as text or as Markdown. */
 
 const { caseSections, slowSections } = require('./cases');
+const { delaySections } = require('./delays');
 const { asMarkdown, asText } = require('./format');
 const { overloadSections } = require('./overload');
 const { profileSections } = require('./profile');
@@ -14,6 +15,7 @@ const SECTIONS = {
   slow: slowSections,
   scaling: scalingSections,
   stream: streamSections,
+  delays: delaySections,
   overload: overloadSections,
   profile: profileSections,
 };
@@ -21,8 +23,9 @@ const SECTIONS = {
 const FEW_ROUNDS = 3;
 const BUSY = 0.5;
 
-function lengthOf({ rounds, seconds, rows, queries }) {
+function lengthOf({ rounds, seconds, rows, queries, results }) {
   if (queries !== undefined) return `queries: ${queries}`;
+  if (results !== undefined) return `rounds: ${rounds}, results: ${results}`;
   return `rounds: ${rounds}, ${rows === undefined ? `a measurement: ${seconds} s` : `rows: ${rows}`}`;
 }
 

@@ -12,6 +12,7 @@ const { parseCallgrind, sumBy } = require('../../bench/profile/callgrind');
 const { perQuery } = require('../../bench/profile/per-query');
 const { parseStrace } = require('../../bench/profile/strace');
 const { replaceTables } = require('../../bench/report/document');
+const { delaySections } = require('../../bench/report/delays');
 const { overloadSections } = require('../../bench/report/overload');
 const { asMarkdown, asText, number } = require('../../bench/report/format');
 const { median, summarise } = require('../../bench/statistics');
@@ -270,12 +271,39 @@ fn=(2)
   });
 });
 
+describe('bench: delays', () => {
+  const delay = (ms, onCpu, waited) => ({ delay: ms, onCpu, waited });
+  const result = (...contestants) => ({ options: { results: 30 }, contestants });
+
+  it('takes the longest of each round apart, and counts those that are too long', () => {
+    const rounds = [
+      [delay(20, 5, 12), delay(18, 17, 0), delay(6, 6, 0)],
+      [delay(30, 9, 16), delay(22, 19, 1), delay(16, 3, 3)],
+    ];
+    const [{ rows }] = delaySections(result({ name: 'pgkeel', rounds, failures: [] }));
+    assert.deepEqual(rows[1], ['pgkeel', ...[25, 7, 14, 4, 2.5, 1, 18].map((figure) => number(figure))]);
+  });
+
+  it('names who failed, and shows a round without a delay as such', () => {
+    const [{ rows, notes }] = delaySections(
+      result(
+        { name: 'pg', rounds: [undefined], failures: ['too slow\n  at once'] },
+        { name: 'pgkeel', rounds: [[], undefined], failures: [] },
+      ),
+    );
+    assert.deepEqual(notes, ['  pg failed: too slow']);
+    assert.deepEqual(rows[1], ['pgkeel', ...Array(7).fill(number(0))]);
+    assert.equal(rows.length, 2);
+  });
+});
+
 describe('npm run bench', () => {
   it('--help names every option and needs no server', () => {
     const run = path.resolve(__dirname, '../../bench/run.js');
     const { stdout, status } = spawnSync(process.execPath, [run, '--help'], { encoding: 'utf8' });
     assert.equal(status, 0);
-    for (const name of ['slow', 'scaling', 'stream', 'profile', 'report', 'plot', 'only', 'rounds']) {
+    const kinds = ['slow', 'scaling', 'stream', 'delays', 'overload', 'profile'];
+    for (const name of [...kinds, 'report', 'plot', 'only', 'rounds']) {
       assert.ok(stdout.includes(`--${name}`), name);
     }
   });

@@ -1,0 +1,60 @@
+'use strict';
+
+/*
+ * One contestant takes large results, and every delay of its event loop is taken apart: how long the thread was on a
+ * CPU, how long it waited for one.
+ */
+
+const fs = require('node:fs');
+const { CONTESTANTS } = require('../contestants');
+const { answer } = require('../process');
+const { fetching } = require('../workloads/rows');
+
+const ROWS = 100_000;
+const WARM_UP = 4;
+const TICK_MS = 1;
+/* What is noticed at all. */
+const DELAY_MS = 5;
+
+/** Ticks as often as the loop lets it. The kernel brings a thread's figures up to date once a tick of its own (1 to 4 ms). */
+class Delays {
+  #file = fs.openSync(`/proc/self/task/${process.pid}/schedstat`);
+  #buffer = Buffer.alloc(80);
+  #last = this.#reading();
+  #timer = setInterval(() => this.#tick(), TICK_MS);
+  all = [];
+
+  #reading() {
+    const length = fs.readSync(this.#file, this.#buffer, 0, this.#buffer.length, 0);
+    const [onCpu, waited] = this.#buffer.latin1Slice(0, length).split(' ');
+    return { time: performance.now(), onCpu: onCpu / 1e6, waited: waited / 1e6 };
+  }
+
+  #tick() {
+    const now = this.#reading();
+    const last = this.#last;
+    this.#last = now;
+    const delay = now.time - last.time - TICK_MS;
+    if (delay < DELAY_MS) return;
+    this.all.push({ delay, onCpu: now.onCpu - last.onCpu, waited: now.waited - last.waited });
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    fs.closeSync(this.#file);
+    return this.all;
+  }
+}
+
+async function measure({ contestant, connection, results }) {
+  const driver = await CONTESTANTS[contestant].open({ ...connection, max: 1 });
+  const { once } = await fetching(ROWS)(driver);
+  for (let i = 0; i < WARM_UP; i++) await once();
+  const delays = new Delays();
+  for (let i = 0; i < results; i++) await once();
+  const all = delays.stop();
+  await driver.close();
+  return { delays: all };
+}
+
+answer(measure);
