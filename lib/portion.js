@@ -19,6 +19,7 @@ class Portion {
 
   /** @returns {number} when that is, as performance.now() has it */
   begin() {
+    this.forget();
     this.#begun = performance.now();
     this.#answers = 0;
     return this.#begun;
@@ -34,15 +35,17 @@ class Portion {
 
   /** The tick ends in which it was given, and the application has asked for something. */
   end() {
-    if (this.#begun === 0 || this.#answers === 0) return;
-    const took = performance.now() - this.#begun;
-    this.#perAnswer += WEIGHT * (took / this.#answers - this.#perAnswer);
-    this.#begun = 0;
+    if (this.#begun !== 0) this.#learn(performance.now() - this.#begun);
   }
 
-  /** What is done from now on has other reasons. */
+  /** What is done from now on has other reasons. Where nothing was asked, nothing waits to be handed over. */
   forget() {
+    if (this.#begun !== 0) this.#learn(0);
+  }
+
+  #learn(took) {
     this.#begun = 0;
+    if (this.#answers > 0) this.#perAnswer += WEIGHT * (took / this.#answers - this.#perAnswer);
   }
 }
 

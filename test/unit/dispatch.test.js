@@ -87,22 +87,30 @@ describe('what the engine hands over', () => {
     });
   }
 
+  async function portionsOf(outbox, rounds, work, asks) {
+    const sizes = [];
+    for (let round = 0; round < rounds; round++) {
+      for (const name of names) outbox.answer(name);
+      await outbox.deliver(() => {
+        const count = outbox.told.splice(0).length;
+        workFor(work * count);
+        if (asks) outbox.dispatcher.tickEnds();
+        if (count > 0) sizes.push(count);
+      });
+    }
+    return sizes;
+  }
+
   it('comes in smaller portions the longer the application works on it', async () => {
-    const portions = async (work) => {
-      const outbox = new Outbox();
-      const sizes = [];
-      for (let round = 0; round < 20; round++) {
-        for (const name of names) outbox.answer(name);
-        await outbox.deliver(() => {
-          const count = outbox.told.splice(0).length;
-          for (const end = performance.now() + work * count; performance.now() < end;);
-          outbox.dispatcher.tickEnds();
-          if (count > 0) sizes.push(count);
-        });
-      }
-      return sizes.at(-1);
-    };
-    assert.equal(await portions(0.5), 1);
+    const sizes = await portionsOf(new Outbox(), 20, 0.5, true);
+    assert.equal(sizes.at(-1), 1);
+  });
+
+  it('comes whole again when the application asks for nothing because of it', async () => {
+    const outbox = new Outbox();
+    await portionsOf(outbox, 5, 0.5, true);
+    const sizes = await portionsOf(outbox, 20, 0, false);
+    assert.equal(sizes.at(-1), names.length);
   });
 
   it('comes whole where this thread has taken the turn itself', () => {
