@@ -103,7 +103,7 @@ describe('what the engine hands over', () => {
 
   it('comes in smaller portions the longer the application works on it', async () => {
     const sizes = await portionsOf(new Outbox(), 20, 0.5, true);
-    assert.equal(sizes.at(-1), 1);
+    assert.ok(Math.max(...sizes.slice(-50)) <= 5, `${sizes}`);
   });
 
   it('comes whole again when the application asks for nothing because of it', async () => {
