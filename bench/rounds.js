@@ -100,4 +100,21 @@ async function runAll(cluster, options) {
   };
 }
 
-module.exports = { leaveOut, rotated, runAll };
+/**
+ * Without cases: every contestant does one job in every round.
+ * @returns {Promise<{ name: string, rounds: object[], failures: string[] }[]>} a round that failed is undefined
+ */
+async function runInTurn(program, names, rounds, job) {
+  const contestants = names.map((name) => ({ name, rounds: [], failures: [] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const each of rotated(contestants, round)) {
+      const { figures, failure } = await measure(program, { ...job, contestant: each.name });
+      each.rounds[round] = figures;
+      if (failure) each.failures.push(failure);
+      console.log(`round ${round + 1}: ${each.name}`);
+    }
+  }
+  return contestants;
+}
+
+module.exports = { leaveOut, rotated, runAll, runInTurn };

@@ -1,7 +1,7 @@
 'use strict';
 
 const { median } = require('../statistics');
-const { number } = require('./format');
+const { failureNotes, number } = require('./format');
 
 /* What is to be stayed under: docs/performance.md. */
 const LIMIT_MS = 15;
@@ -22,9 +22,6 @@ const COLUMNS = [
 ];
 
 function delaySections({ options, contestants }) {
-  const failures = contestants.flatMap(({ name, failures: all }) =>
-    all.map((failure) => `  ${name} failed: ${failure.split('\n', 2)[0]}`),
-  );
   const figures = contestants
     .map(({ name, rounds }) => ({ name, rounds: rounds.filter(Boolean) }))
     .filter(({ rounds }) => rounds.length > 0)
@@ -33,7 +30,7 @@ function delaySections({ options, contestants }) {
     {
       title: `Delays of the event loop in ${options.results} results of 100,000 rows, medians of the rounds`,
       rows: [['', ...COLUMNS.map(([heading]) => heading)], ...figures],
-      notes: failures,
+      notes: failureNotes(contestants),
     },
   ];
 }

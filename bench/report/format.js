@@ -31,6 +31,13 @@ function markdownTable([header, ...rows]) {
   return [line(header), rule, ...rows.map(line)].join('\n');
 }
 
+/** What went wrong with contestants that were measured by rounds. */
+function failureNotes(contestants) {
+  return contestants.flatMap(({ name, failures }) =>
+    failures.map((failure) => `  ${name} failed: ${failure.split('\n', 2)[0]}`),
+  );
+}
+
 const hasTable = ({ rows }) => rows !== undefined && rows.length > 1;
 
 function asText(sections) {
@@ -51,4 +58,4 @@ function asMarkdown(sections) {
   return sections.map((section) => text(section).join('\n\n')).join('\n\n');
 }
 
-module.exports = { asMarkdown, asText, number, percent, times, whole };
+module.exports = { failureNotes, asMarkdown, asText, number, percent, times, whole };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { number, whole } = require('./format');
+const { failureNotes, number, whole } = require('./format');
 
 const COLUMNS = [
   ['rows per second', ({ median: m }) => whole(m.throughput)],
@@ -21,9 +21,6 @@ function* moments(samples, rows) {
 
 function streamSections({ options, contestants }) {
   const done = contestants.filter(({ rounds }) => rounds.some(Boolean));
-  const failures = contestants.flatMap(({ name, failures: all }) =>
-    all.map((failure) => `  ${name} failed: ${failure.split('\n', 2)[0]}`),
-  );
   const over = Array.from(
     { length: MOMENTS },
     (_, index) => `${whole((options.rows * (index + 1)) / MOMENTS)} rows`,
@@ -37,7 +34,7 @@ function streamSections({ options, contestants }) {
     {
       title: `A stream of ${whole(options.rows)} rows of 10 columns to a slow consumer`,
       rows: [['', ...COLUMNS.map(([heading]) => heading)], ...figures],
-      notes: failures,
+      notes: failureNotes(contestants),
     },
     { title: 'Growth of RSS over the first round, MiB', rows: [['', ...over], ...growth] },
   ];

@@ -4,8 +4,7 @@
 
 const { CONTESTANTS } = require('../contestants');
 const { describe } = require('../environment');
-const { measure } = require('../process');
-const { rotated } = require('../rounds');
+const { runInTurn } = require('../rounds');
 const { summarise } = require('../statistics');
 
 // The slowest contestant takes less; a stream that stands still must end some day.
@@ -28,30 +27,18 @@ function leftOut(names) {
     .filter(({ reason }) => reason);
 }
 
-async function runRound(cluster, round, contestants, { rows }) {
-  for (const each of rotated(contestants, round)) {
-    const job = {
-      contestant: each.name,
-      rows,
-      atMost: rows / LEAST_ROWS_PER_S,
-      connection: cluster.config(),
-      serverPid: cluster.pid(),
-    };
-    const { figures, failure } = await measure('stream/child.js', job);
-    each.rounds[round] = figures;
-    if (failure) each.failures.push(failure);
-    console.log(`round ${round + 1}: ${each.name}`);
-  }
-}
-
 async function runStream(cluster, options) {
   const { kind, rounds, rows } = options;
   const left = leftOut(options.contestants);
   const names = options.contestants.filter((name) => !left.some(({ contestant }) => contestant === name));
   const also = names.flatMap((name) => CONTESTANTS[name].streamPackages ?? []);
   const environment = await describe(cluster, names, also);
-  const contestants = names.map((name) => ({ name, rounds: [], failures: [] }));
-  for (let round = 0; round < rounds; round++) await runRound(cluster, round, contestants, options);
+  const contestants = await runInTurn('stream/child.js', names, rounds, {
+    rows,
+    atMost: rows / LEAST_ROWS_PER_S,
+    connection: cluster.config(),
+    serverPid: cluster.pid(),
+  });
   return {
     kind,
     date: new Date().toISOString(),

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
+const { block } = require('../support/block');
 const { startCluster } = require('../support/cluster');
 const { until } = require('../support/poll');
 
@@ -41,11 +42,6 @@ describe('while JavaScript is busy with something else for 5 s', function () {
     await pool?.end({ force: true });
     await cluster?.stop({ mode: 'immediate' });
   });
-
-  function block(ms) {
-    const end = performance.now() + ms;
-    while (performance.now() < end);
-  }
 
   it('statements are cancelled on the server when their time is over', async () => {
     const clients = await Promise.all(Array.from({ length: LENT }, () => pool.connect()));

@@ -2,18 +2,13 @@
 
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
+const { block } = require('../support/block');
 const { startCluster } = require('../support/cluster');
 const { until } = require('../support/poll');
 const { freePort } = require('../support/ports');
 const { sharedCluster } = require('../support/shared');
 
 const CHECK = 'are you there?';
-
-/** Keeps JavaScript from running. */
-function block(ms) {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
 
 function heard(pool) {
   const events = [];

@@ -2,15 +2,13 @@
 
 const assert = require('node:assert/strict');
 const { Pool } = require('../../lib');
+const { block } = require('../support/block');
 const { sharedCluster } = require('../support/shared');
 
 const CALLERS = 60;
 const WORK_MS = 2;
 
 const now = () => performance.timeOrigin + performance.now();
-const workFor = (ms) => {
-  for (const end = now() + ms; now() < end;);
-};
 
 describe('an application that works on each answer', () => {
   let pool;
@@ -29,10 +27,10 @@ describe('an application that works on each answer', () => {
     let lastTaken;
     const caller = async () => {
       await pool.query('select 1');
-      workFor(WORK_MS); // from which it is seen how long the application takes
+      block(WORK_MS); // from which it is seen how long the application takes
       await pool.query('select 1');
       lastTaken = now();
-      workFor(WORK_MS);
+      block(WORK_MS);
       const { rows } = await pool.query('select extract(epoch from clock_timestamp())::float8 * 1000 as at');
       return rows[0].at;
     };
@@ -49,7 +47,7 @@ describe('an application that works on each answer', () => {
       const work = round % 4 === 0 ? 0.05 : 0;
       const asked = async (_, i) => {
         const { rows } = await pool.query('select $1::int as i', [i]);
-        workFor(work);
+        block(work);
         return rows[0].i;
       };
       const answers = await Promise.all(Array.from({ length: 500 }, asked));

@@ -5,6 +5,7 @@ const { setImmediate: nextTurn } = require('node:timers/promises');
 const { KIND } = require('../../lib/decode');
 const { Dispatcher } = require('../../lib/dispatch');
 const { RequestTable } = require('../../lib/requests');
+const { block } = require('../support/block');
 const { event, rowsEvent } = require('../support/blocks');
 
 const DONE = [0, 1, 0, 0, 0, 0];
@@ -25,7 +26,7 @@ class Outbox {
   /** Answers a request that is made for it. */
   answer(name, rows = []) {
     const sink = {
-      rows: (block) => this.told.push(`${name}: ${block.rowCount} rows`),
+      rows: ({ rowCount }) => this.told.push(`${name}: ${rowCount} rows`),
       done: () => this.told.push(name),
     };
     const { slot, generation } = this.requests.add(sink, { settled: () => {}, acknowledge: () => {} });
@@ -63,10 +64,6 @@ class Outbox {
   }
 }
 
-const workFor = (ms) => {
-  for (const end = performance.now() + ms; performance.now() < end;);
-};
-
 describe('what the engine hands over', () => {
   const names = Array.from({ length: 100 }, (_, i) => `answer ${i}`);
 
@@ -80,7 +77,7 @@ describe('what the engine hands over', () => {
         if (outbox.told.length >= names.length) return;
         later.push(`after the first ${outbox.told.length}`);
         outbox.answer(later.at(-1));
-        workFor(work);
+        block(work);
       });
       assert.notEqual(later.length, 0);
       assert.deepEqual(outbox.told, [...names, ...later]);
@@ -93,7 +90,7 @@ describe('what the engine hands over', () => {
       for (const name of names) outbox.answer(name);
       await outbox.deliver(() => {
         const count = outbox.told.splice(0).length;
-        workFor(work * count);
+        block(work * count);
         if (asks) outbox.dispatcher.tickEnds();
         if (count > 0) sizes.push(count);
       });
