@@ -35,19 +35,34 @@ enum keel__block_field {
   KEEL__F_MODIFIER = 4,
   KEEL__F_FORMAT = 5,
   KEEL__F_NAME_BYTES = 6,
-  KEEL__F_RESERVED = 7,
+  KEEL__F_PART = 7, /* keel__block_part: where the column's cells lie in KEEL_EV_ROWS */
   KEEL__F_WORDS = 8,
 };
 
 /* KEEL_EV_ROWS: word 8 rows, word 9 columns, word 10 offset kind, word 11 bytes of text; then rows * columns words, row by
- * row: where the cell's text ends, counted from the beginning of the text (it begins where the cell before it ends);
- * ~end for SQL NULL. Then the text. A block holds about KEEL__ROWS_TARGET bytes of text at most, unless one row is larger. */
+ * row: where the cell's text ends; ~end for SQL NULL. Then the text. A block holds about KEEL__ROWS_TARGET bytes of text at
+ * most, unless one row is larger.
+ *
+ * For a C host a cell begins where the one before it ends. For JavaScript cells lie apart by what becomes of them, so that
+ * a string that is kept holds on to strings alone, and json need not be gathered there: all kept cells; then those that are
+ * read; then for each json column one JSON array of its cells that are not NULL. A cell begins where the one before it of
+ * the same part ends (a json column's: one further, behind the comma). Word 12 has the bytes of the kept cells, word 13
+ * where the others begin: 0 (they make a text of their own, and ends of theirs count from its beginning) or where the kept
+ * ones end (one text). Behind the ends, for each of the json columns that word 14 counts: where its array begins. */
 enum keel__block_rows {
   KEEL__R_ROWS = 8,
   KEEL__R_COLUMNS = 9,
   KEEL__R_OFFSETS = 10,
   KEEL__R_TEXT_BYTES = 11,
-  KEEL__R_ENDS = 12,
+  KEEL__R_KEPT_BYTES = 12,
+  KEEL__R_READ_FROM = 13,
+  KEEL__R_JSON = 14,
+  KEEL__R_ENDS = 15,
+};
+enum keel__block_part {
+  KEEL__PART_KEPT = 0, /* given to the application as a string, as far as is known */
+  KEEL__PART_READ = 1, /* numbers, booleans, dates: a text is made into something else */
+  KEEL__PART_JSON = 2,
 };
 enum keel__block_offsets {
   KEEL__OFFSETS_ASCII = 0, /* the text is ASCII: bytes and UTF-16 units are the same */
@@ -58,6 +73,8 @@ enum keel__block_offsets {
 #define KEEL__ROWS_TARGET 16384
 /* Rows in one block at most: a retained substring holds on to its block's text and to no more. */
 #define KEEL__ROWS_MAX 48
+/* With fewer rows, two texts cost more than they save. */
+#define KEEL__ROWS_APART 8
 
 /* KEEL_EV_COMPLETE: word 8 bytes of the tag (without its NUL), word 9 reserved; then the tag, NUL-terminated. */
 

@@ -199,7 +199,7 @@ static void init_plain(keel_engine *engine, const keel_engine_options *options) 
       .emit = io_emit,
       .lock = io_lock,
       .unlock = io_unlock,
-      .utf16 = options->utf16_offsets != 0,
+      .rows = {.for_javascript = options->utf16_offsets != 0},
   };
   keel__list_init(&engine->io.work);
   keel__list_init(&engine->io.cancels);

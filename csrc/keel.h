@@ -94,7 +94,7 @@ typedef struct keel_engine_options {
   size_t size;            /* stamped by keel_engine_options_init */
   keel_doorbell doorbell; /* NULL: the taker uses keel_wait() */
   void *doorbell_data;
-  int utf16_offsets; /* 1: cell offsets of KEEL_EV_ROWS count UTF-16 units (for JavaScript), 0: bytes */
+  int utf16_offsets; /* 1: KEEL_EV_ROWS for JavaScript, offsets in UTF-16 units; 0: for keel_rows_value() */
   int hosted;        /* 1: the one thread that uses the engine also calls keel_engine_turn() */
 } keel_engine_options;
 
@@ -389,7 +389,7 @@ typedef struct keel_field {
 /* KEEL_EV_FIELDS */
 KEEL_API uint32_t keel_fields_count(const keel_event *event);
 KEEL_API keel_field keel_fields_get(const keel_event *event, uint32_t column);
-/* KEEL_EV_ROWS; the engine must count in bytes (utf16_offsets 0). NULL: SQL NULL. Not NUL-terminated. */
+/* KEEL_EV_ROWS of an engine with utf16_offsets 0. NULL: SQL NULL. Not NUL-terminated. */
 KEEL_API uint32_t keel_rows_count(const keel_event *event);
 KEEL_API uint32_t keel_rows_columns(const keel_event *event);
 KEEL_API const char *keel_rows_value(const keel_event *event, uint32_t row, uint32_t column,

@@ -6,7 +6,7 @@
  */
 
 const { fromWords } = require('./requests');
-const { makeRowBuilder } = require('./row-builder');
+const { Field, OFFSETS, RowBlock } = require('./row-block');
 
 /* keel_event_kind */
 const KIND = {
@@ -37,7 +37,7 @@ const BODY = 8;
 
 const FIELD_WORDS = 8;
 const FIELDS_BODY = BODY + 2;
-const ROWS_ENDS = 12;
+const ROWS_ENDS = 15;
 const ERROR_BODY = 16;
 const LINK_WORDS = 6;
 
@@ -47,39 +47,9 @@ const OUTCOMES = [undefined, 'not-sent', 'rolled-back', 'unknown'];
 const BREAKER_STATES = ['CLOSED', 'OPEN', 'HALF_OPEN'];
 /* keel_code's KEEL_OK */
 const NO_CAUSE = 0;
-const OFFSETS_ASCII = 0;
-const OFFSETS_BYTES = 2;
 
 const INTERNED = 512;
 const INTERNED_WORDS_MAX = 2048;
-
-/** A column of a result, as pg describes it. */
-class Field {
-  constructor(name, tableID, columnID, dataTypeID, dataTypeSize, dataTypeModifier, format) {
-    this.name = name;
-    this.tableID = tableID;
-    this.columnID = columnID;
-    this.dataTypeID = dataTypeID;
-    this.dataTypeSize = dataTypeSize;
-    this.dataTypeModifier = dataTypeModifier;
-    this.format = format;
-  }
-}
-
-/**
- * Some rows, cell after cell. The cell at index i (row by row) ends at ends[base + i] and begins where the one before it
- * ends; a negative end is SQL NULL. One object for all blocks: valid until the next one is read.
- */
-class RowBlock {
-  rowCount = 0;
-  columnCount = 0;
-  /** 0, 1: `text` holds all cells and ends count its characters. 2: `bytes` does, and they count bytes. */
-  kind = OFFSETS_ASCII;
-  text = '';
-  ends = new Int32Array(0);
-  base = 0;
-  bytes = undefined;
-}
 
 /**
  * Results of a few shapes come again and again. What was decoded from the same words before is used again, found by a
@@ -147,40 +117,55 @@ class EventReader {
     const fields = [];
     let name = 4 * (at + FIELDS_BODY + count * FIELD_WORDS);
     for (let i = 0; i < count; i++) {
-      const [table, column, type, size, modifier, format, nameBytes] = words.subarray(
+      const [table, column, type, size, modifier, format, nameBytes, part] = words.subarray(
         at + FIELDS_BODY + i * FIELD_WORDS,
       );
       const text = this.bytes.toString('utf8', name, (name += nameBytes));
       const kind = format === 1 ? 'binary' : 'text';
-      const field = new Field(text, table >>> 0, column, type >>> 0, size, modifier, kind);
+      const field = new Field(text, table >>> 0, column, type >>> 0, size, modifier, kind, part);
       fields.push(Object.freeze(field));
     }
     this.#interned.keep(words, at + BODY, this.#end(at), Object.freeze(fields));
     return fields;
   }
 
-  /** @returns {RowBlock} valid until the next call */
+  /** @returns {import('./row-block').RowBlock} valid until the next call */
   rows(at) {
     const { words } = this;
     const block = this.#rows;
-    block.rowCount = words[at + BODY];
-    block.columnCount = words[at + BODY + 1];
-    block.kind = words[at + BODY + 2];
+    const body = at + BODY;
+    block.rowCount = words[body];
+    block.columnCount = words[body + 1];
+    block.kind = words[body + 2];
     block.ends = words;
     block.base = at + ROWS_ENDS;
-    const text = 4 * (block.base + block.rowCount * block.columnCount);
-    this.#readText(block, text, text + words[at + BODY + 3]);
+    block.arrays = block.base + block.rowCount * block.columnCount;
+    block.readFrom = words[body + 5];
+    const text = 4 * (block.arrays + words[body + 6]);
+    this.#readText(block, text, text + words[body + 4], text + words[body + 3]);
     return block;
   }
 
-  #readText(block, start, end) {
-    if (block.kind === OFFSETS_BYTES) {
+  #readText(block, start, middle, end) {
+    if (block.kind === OFFSETS.BYTES) {
       block.bytes = this.bytes.subarray(start, end);
       block.text = '';
+      block.readText = '';
       return;
     }
     block.bytes = undefined;
-    block.text = this.bytes.toString(block.kind === OFFSETS_ASCII ? 'latin1' : 'utf8', start, end);
+    const encoding = block.kind === OFFSETS.ASCII ? 'latin1' : 'utf8';
+    if (block.readFrom === 0) {
+      block.text = this.#text(encoding, start, middle);
+      block.readText = this.#text(encoding, middle, end);
+    } else {
+      block.text = this.#text(encoding, start, end);
+      block.readText = block.text;
+    }
+  }
+
+  #text(encoding, start, end) {
+    return start === end ? '' : this.bytes.toString(encoding, start, end);
   }
 
   connection(at) {
@@ -323,4 +308,4 @@ class EventReader {
   }
 }
 
-module.exports = { BREAKER_STATES, KIND, Field, RowBlock, EventReader, Interned, makeRowBuilder };
+module.exports = { BREAKER_STATES, KIND, EventReader, Interned };

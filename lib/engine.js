@@ -121,10 +121,10 @@ const { Submission } = require('./submission');
  * Called in the order things happen, and never after done or error, of which exactly one comes. A sink that throws is
  * reported as an uncaught exception and hears the rest all the same.
  * @typedef {object} QuerySink
- * @property {(fields: import('./decode').Field[]) => void} fields a result set begins. The array and what is in it are
+ * @property {(fields: import('./row-block').Field[]) => void} fields a result set begins. The array and what is in it are
  *   frozen: all results of that shape share them. A second one without `complete` between them: the statement is run
  *   anew (its plan was stale, say), forget the rows so far
- * @property {(block: import('./decode').RowBlock, bytes: number) => void} rows some of its rows: give it to the function
+ * @property {(block: import('./row-block').RowBlock, bytes: number) => void} rows some of its rows: give it to the function
  *   that makeRowBuilder() made. The block is valid during the call only
  * @property {boolean} [acknowledges] true: the sink itself tells by EnginePool.acknowledge() when it has done with the
  *   `bytes` of rows, and the engine waits for it; else they are done with when they were handed over

@@ -10,6 +10,7 @@ const types = require('pg-types');
 const pristine = require('pg-types/lib/textParsers');
 const fastValues = require('./fast-values');
 const { parsesTogether, readJsonColumn } = require('./json-column');
+const { OFFSETS, PART } = require('./row-block');
 
 const MAX_CACHED = 1000;
 
@@ -20,8 +21,6 @@ const MAX_CACHED = 1000;
  */
 const ROW_PLAN = Symbol('pgkeel.rowPlan');
 const BUILDS_ROWS = Symbol('pgkeel.buildsRows');
-/* block.h: ends count bytes, and the text is not ours to decode as a whole. */
-const OFFSETS_BYTES = 2;
 
 /* The library's own functions, whatever the application has registered in their place since. */
 const DEFAULTS = new Map();
@@ -59,7 +58,7 @@ const CELL = 'text.substring(start, end)';
 function readingCode(parser, i, field) {
   if (TEXT_PARSERS.has(parser)) return CELL;
   if (parsesTogether(parser, field)) {
-    return `json${i} === undefined ? parsers[${i}](${CELL}) : json${i}[next${i}++]`;
+    return `values${i} === undefined ? parsers[${i}](${CELL}) : values${i}[next${i}++]`;
   }
   const reader = READERS.get(parser);
   return reader === undefined ? `parsers[${i}](${CELL})` : `${reader}(text, start, end, parsers[${i}])`;
@@ -69,9 +68,28 @@ function readingCode(parser, i, field) {
 
 /** One cell, as pg hands it to a parser: a string, or a Buffer of the cell's own. */
 function cellOf(block, field, start, end) {
-  if (block.kind !== OFFSETS_BYTES) return block.text.substring(start, end);
+  if (block.kind !== OFFSETS.BYTES) {
+    return (field.part === PART.KEPT ? block.text : block.readText).substring(start, end);
+  }
   if (field.format === 'binary') return Buffer.from(block.bytes.subarray(start, end));
   return block.bytes.toString('utf8', start, end);
+}
+
+/** For each column the number of what its cells have their beginnings in common with: PART, and each json column's own. */
+function trackNumbers(fields) {
+  let json = 0;
+  return fields.map((field) => {
+    const part = field.part;
+    return part === PART.JSON ? PART.JSON + json++ : part;
+  });
+}
+
+/** Where the first cell of each track begins. */
+function firstStarts({ readFrom, ends, arrays }, tracks) {
+  const starts = [0, readFrom];
+  for (let track = PART.JSON; track <= Math.max(...tracks); track++)
+    starts[track] = ends[arrays + track - PART.JSON] + 1;
+  return starts;
 }
 
 /** pg's way to begin a row: own properties in the order of the columns, also one named __proto__. */
@@ -87,10 +105,11 @@ function loopBuilder(fields, parsers, rowMode) {
   const template = emptyRow(fields);
   const newRow = rowMode === 'array' ? () => new Array(columns) : () => ({ ...template });
   const keys = rowMode === 'array' ? [...fields.keys()] : fields.map((field) => field.name);
+  const tracks = trackNumbers(fields);
   return (block, rows) => {
     const { ends, rowCount } = block;
+    const starts = firstStarts(block, tracks);
     let at = block.base;
-    let start = 0;
     for (let r = 0; r < rowCount; r++) {
       const row = newRow();
       for (let c = 0; c < columns; c++) {
@@ -99,9 +118,10 @@ function loopBuilder(fields, parsers, rowMode) {
           row[keys[c]] = null;
           continue;
         }
-        const cell = cellOf(block, fields[c], start, end);
+        const track = tracks[c];
+        const cell = cellOf(block, fields[c], starts[track], end);
         row[keys[c]] = parsers[c] === null ? cell : parsers[c](cell);
-        start = end;
+        starts[track] = track < PART.JSON ? end : end + 1;
       }
       rows.push(row);
     }
@@ -118,30 +138,55 @@ function rowLiteral(fields, rowMode) {
   return `{ ${[...last].map(([name, i]) => `${key(name)}: v${i}`).join(', ')} }`;
 }
 
-function columnCode(reading, i) {
+/** The variable with the place where a column's next cell begins. */
+function startOf(field, i) {
+  return ['kept', 'read', `json${i}`][field.part];
+}
+
+function columnCode(reading, field, i) {
+  const part = field.part;
+  const start = startOf(field, i);
   return `
       let v${i} = null;
       end = ends[at++];
-      if (end >= 0) { v${i} = ${reading}; start = end; }`;
+      if (end >= 0) {
+        const text = ${part === PART.KEPT ? 'keptText' : 'readText'};
+        const start = ${start};
+        v${i} = ${reading};
+        ${start} = end${part === PART.JSON ? ' + 1' : ''};
+      }`;
 }
 
-const jsonCode = (i) => `
-    const json${i} = readJsonColumn(block, ${i});
-    let next${i} = 0;`;
+/** What is known of the json columns when a block begins. */
+function jsonCode(fields, together) {
+  const columns = [...fields.keys()].filter((i) => fields[i].part === PART.JSON);
+  const code = columns.map((i, n) => {
+    const values = together.includes(i)
+      ? `
+    const values${i} = readJsonColumn(block, ${n}, ${n === columns.length - 1});
+    let next${i} = 0;`
+      : '';
+    return `
+    let json${i} = ends[block.arrays + ${n}] + 1;${values}`;
+  });
+  return code.join('');
+}
 
 /**
  * The text of a builder.
  * @param {string[]} readings for each column the expression that gives its value, of `text`, `start`, `end`
  * @param {string} row the expression that makes the row of the values v0, v1, ...
- * @param {number[]} jsonColumns those whose expression takes its value from the column parsed as a whole
+ * @param {Field[]} fields
+ * @param {number[]} together those whose expression takes its value from the column parsed as a whole
  */
-function builderCode(readings, row, jsonColumns) {
+function builderCode(readings, row, fields, together) {
   return `(block, rows) => {
-    const { text, ends, rowCount } = block;
+    const { text: keptText, readText, ends, rowCount } = block;
     let at = block.base;
-    let start = 0;
-    let end = 0;${jsonColumns.map(jsonCode).join('')}
-    for (let r = 0; r < rowCount; r++) {${readings.map(columnCode).join('')}
+    let kept = 0;
+    let read = block.readFrom;
+    let end = 0;${jsonCode(fields, together)}
+    for (let r = 0; r < rowCount; r++) {${readings.map((reading, i) => columnCode(reading, fields[i], i)).join('')}
       rows.push(${row});
     }
   }`;
@@ -154,7 +199,7 @@ function jsonColumnsOf(fields, parsers) {
 
 function generateBuilder(fields, parsers, rowMode) {
   const readings = parsers.map((parser, i) => readingCode(parser, i, fields[i]));
-  const code = builderCode(readings, rowLiteral(fields, rowMode), jsonColumnsOf(fields, parsers));
+  const code = builderCode(readings, rowLiteral(fields, rowMode), fields, jsonColumnsOf(fields, parsers));
   return compile(['parsers'], code)?.(parsers);
 }
 
@@ -184,7 +229,7 @@ function createBuilder(fields, givenParsers, rowMode) {
   const parsers = Object.freeze([...givenParsers]);
   const loop = loopBuilder(fields, parsers, rowMode);
   const fast = generateBuilder(fields, parsers, rowMode) ?? loop;
-  return (block, rows) => (block.kind === OFFSETS_BYTES ? loop : fast)(block, rows);
+  return (block, rows) => (block.kind === OFFSETS.BYTES ? loop : fast)(block, rows);
 }
 
 const parserNumbers = new WeakMap();
@@ -202,6 +247,7 @@ function shapeKey(fields, parsers, rowMode) {
     field.name,
     field.dataTypeID,
     field.format,
+    field.part,
     parserNumber(parsers[i]),
   ]);
   return JSON.stringify([rowMode === 'array', columns]);
@@ -227,10 +273,10 @@ function sameParsers(a, b) {
 }
 
 /**
- * @param {import('./decode').Field[]} fields
+ * @param {import('./row-block').Field[]} fields
  * @param {(((value: string | Buffer) => unknown) | null)[]} parsers one for each field; null leaves the string (or Buffer)
  * @param {'array' | undefined} rowMode
- * @returns {(block: import('./decode').RowBlock, rows: unknown[]) => void} appends the block's rows to `rows`. Throws what
+ * @returns {(block: import('./row-block').RowBlock, rows: unknown[]) => void} appends the block's rows to `rows`. Throws what
  *   a parser throws; the rows before that one have been appended then
  */
 function makeRowBuilder(fields, parsers, rowMode) {
@@ -246,7 +292,6 @@ function makeRowBuilder(fields, parsers, rowMode) {
 module.exports = {
   BUILDS_ROWS,
   CELL,
-  OFFSETS_BYTES,
   ROW_PLAN,
   asSent,
   builderCode,

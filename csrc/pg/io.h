@@ -20,7 +20,6 @@ typedef struct keel__io {
   /* Around every call into the core: another thread may be reading the pool's figures. */
   void (*lock)(void *data);
   void (*unlock)(void *data);
-  bool utf16;
   keel__list work; /* connections for which an op has left something to do */
   keel__rows rows;
   int heavy; /* statements on their way whose answers may be more than a host should read; see engine_turn.c */

@@ -32,7 +32,7 @@ void keel__result_flush(keel__wire *wire) {
   keel__io *io = wire->target->io;
   if (io->rows.count == 0) return;
   keel__query *query = keel__query_of(wire->head);
-  keel_event *event = keel__rows_take(&io->rows, io->utf16);
+  keel_event *event = keel__rows_take(&io->rows);
   if (event != NULL) measure(wire, query, event);
   emit(wire, query, event);
 }
@@ -78,7 +78,8 @@ void keel__result_go_on(keel__wire *wire) {
 /* A whole result, or in a row mode a part of one; the last part is an empty whole one. */
 static void begin_rows(keel__wire *wire, PGresult *result) {
   const keel__query *query = keel__query_of(wire->head);
-  if (!wire->in_rows && !query->core.settled) emit(wire, query, keel__event_fields(result));
+  if (!wire->in_rows && !query->core.settled)
+    emit(wire, query, keel__event_fields(result, wire->target->io->rows.for_javascript));
   wire->in_rows = true;
   wire->rows = result;
   wire->row = 0;

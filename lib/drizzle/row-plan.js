@@ -6,14 +6,8 @@
  * has sent; else from an array of the values, when the query's answer is given out.
  */
 
-const {
-  OFFSETS_BYTES,
-  builderCode,
-  compile,
-  jsonColumnsOf,
-  makeRowBuilder,
-  sameParsers,
-} = require('../row-builder');
+const { builderCode, compile, jsonColumnsOf, makeRowBuilder, sameParsers } = require('../row-builder');
+const { OFFSETS } = require('../row-block');
 const { decodingCode, readingAndDecodingCode } = require('./decoders');
 
 const MAX_COMPILED = 1000;
@@ -132,13 +126,13 @@ class RowPlan {
     const readings = this.columns.map((column, i) =>
       readingAndDecodingCode(column, parsers[i], i, fields[i]),
     );
-    const make = compiledFrom(builderCode(readings, this.#row, jsonColumnsOf(fields, parsers)));
+    const make = compiledFrom(builderCode(readings, this.#row, fields, jsonColumnsOf(fields, parsers)));
     if (make === undefined) return undefined;
     const direct = make(parsers, this.#decoders);
     let asArrays;
     return (block, rows) => {
       const before = rows.length;
-      if (block.kind !== OFFSETS_BYTES && !endsInArray(rows)) {
+      if (block.kind !== OFFSETS.BYTES && !endsInArray(rows)) {
         try {
           return direct(block, rows);
         } catch {

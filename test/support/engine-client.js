@@ -5,7 +5,7 @@
  */
 
 const types = require('pg-types');
-const { makeRowBuilder } = require('../../lib/decode');
+const { makeRowBuilder } = require('../../lib/row-builder');
 const { openPool } = require('../../lib/engine');
 
 /** What a request failed with: an Error, so that a stack tells which one, holding engine.js's Failure. */

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { EventReader, Interned, KIND } = require('../../lib/decode');
+const { PART } = require('../../lib/row-block');
 const { event, fieldsEvent, memoryOf, rowsEvent } = require('../support/blocks');
 
 function reader(...events) {
@@ -27,7 +28,10 @@ describe('event reader', () => {
     const fields = reader(fieldsEvent([field, binary])).fields(0);
     assert.deepEqual(
       fields.map((each) => ({ ...each })),
-      [field, binary],
+      [
+        { ...field, part: PART.KEPT },
+        { ...binary, part: PART.KEPT },
+      ],
     );
   });
 
@@ -75,6 +79,23 @@ describe('event reader', () => {
     assert.deepEqual([block.rowCount, block.columnCount, block.kind, block.text], [2, 2, 0, 'abc']);
     assert.deepEqual([...block.ends.subarray(block.base, block.base + 4)], [2, ~2, 2, 3]);
   });
+
+  for (const [rows, what] of [
+    [7, 'one text'],
+    [8, 'two texts'],
+  ]) {
+    it(`gives few rows as one text, many as two: ${rows} rows are ${what}`, () => {
+      const columns = [{ dataTypeID: 25 }, { dataTypeID: 23 }, { dataTypeID: 114 }];
+      const cells = Array(rows).fill(['é', '7', '{}']);
+      const block = reader(rowsEvent(cells, undefined, undefined, columns)).rows(0);
+      const kept = 'é'.repeat(rows);
+      const read = `${'7'.repeat(rows)}[${Array(rows).fill('{}')}]`;
+      const isOne = what === 'one text';
+      assert.deepEqual([block.text, block.readText], isOne ? [kept + read, kept + read] : [kept, read]);
+      assert.equal(block.readFrom, isOne ? rows : 0);
+      assert.equal(block.ends[block.arrays], isOne ? 2 * rows : rows);
+    });
+  }
 
   it('reads UTF-8, and leaves bytes alone', () => {
     assert.equal(reader(rowsEvent([['ж😀', 'x']])).rows(0).text, 'ж😀x');

@@ -6,7 +6,8 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const orm = require('drizzle-orm');
 const pg = require('drizzle-orm/pg-core');
-const { EventReader, makeRowBuilder } = require('../../lib/decode');
+const { EventReader } = require('../../lib/decode');
+const { makeRowBuilder } = require('../../lib/row-builder');
 const { drizzle } = require('../../lib/drizzle');
 const { pickOrm, requireOrm } = require('../../lib/drizzle/orm');
 const { rawTypes } = require('../../lib/drizzle/raw-types');
@@ -21,8 +22,9 @@ const planFor = makeRowMapper(pickOrm(requireOrm()));
 
 /** @param {unknown[]} cells a result of one column type each: [oid, text or null] */
 function resultOf(oids, rows, kind) {
-  const fieldsBlock = fieldsEvent(oids.map((dataTypeID, i) => ({ name: `c${i}`, dataTypeID })));
-  const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(rows, kind)));
+  const columns = oids.map((dataTypeID, i) => ({ name: `c${i}`, dataTypeID }));
+  const fieldsBlock = fieldsEvent(columns);
+  const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(rows, kind, undefined, columns)));
   const fields = reader.fields(0);
   const parsers = fields.map((field) => rawTypes.getTypeParser(field.dataTypeID, field.format));
   return { fields, parsers, block: () => reader.rows(fieldsBlock.length / 4) };

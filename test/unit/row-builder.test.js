@@ -6,7 +6,8 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const PgResult = require('pg/lib/result');
 const types = require('pg-types');
-const { EventReader, makeRowBuilder } = require('../../lib/decode');
+const { EventReader } = require('../../lib/decode');
+const { makeRowBuilder } = require('../../lib/row-builder');
 const { fieldsEvent, memoryOf, rowsEvent } = require('../support/blocks');
 
 const INT4 = 23;
@@ -22,7 +23,7 @@ function parsersOf(fields) {
 
 function build(columns, rows, { rowMode, parsers, kind } = {}) {
   const fieldsBlock = fieldsEvent(columns);
-  const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(rows, kind)));
+  const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(rows, kind, undefined, columns)));
   const fields = reader.fields(0);
   const built = [];
   makeRowBuilder(fields, parsers ?? parsersOf(fields), rowMode)(reader.rows(fieldsBlock.length / 4), built);
@@ -303,8 +304,10 @@ describe('row builder', () => {
   });
 
   it('keeps apart modes and parsers of one array of fields', () => {
-    const fieldsBlock = fieldsEvent([column('a', INT4)]);
-    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent([['5']])));
+    const columns = [column('a', INT4)];
+    const fieldsBlock = fieldsEvent(columns);
+    const rowsBlock = rowsEvent([['5']], undefined, undefined, columns);
+    const reader = new EventReader(memoryOf(fieldsBlock, rowsBlock));
     const fields = reader.fields(0);
     const rowsOf = (parsers, rowMode) => {
       const rows = [];
@@ -329,8 +332,10 @@ describe('row builder', () => {
 
   it('throws what a parser throws, after the rows before', () => {
     const rows = [];
-    const fieldsBlock = fieldsEvent([column('a', 114)]);
-    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent([['1'], ['{'], ['3']])));
+    const columns = [column('a', 114)];
+    const fieldsBlock = fieldsEvent(columns);
+    const rowsBlock = rowsEvent([['1'], ['{'], ['3']], undefined, undefined, columns);
+    const reader = new EventReader(memoryOf(fieldsBlock, rowsBlock));
     const builder = makeRowBuilder(reader.fields(0), parsersOf(reader.fields(0)));
     assert.throws(() => builder(reader.rows(fieldsBlock.length / 4), rows), SyntaxError);
     assert.deepEqual(rows, [{ a: 1 }]);
@@ -353,8 +358,15 @@ describe('row builder', () => {
   it('parses one by one what one parser fails on, and throws there', () => {
     const cells = ['1', '2', '3', '[4', 'x'];
     const rows = [];
-    const fieldsBlock = fieldsEvent([column('a', 114)]);
-    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent(cells.map((cell) => [cell]))));
+    const columns = [column('a', 114)];
+    const fieldsBlock = fieldsEvent(columns);
+    const rowsBlock = rowsEvent(
+      cells.map((cell) => [cell]),
+      undefined,
+      undefined,
+      columns,
+    );
+    const reader = new EventReader(memoryOf(fieldsBlock, rowsBlock));
     const builder = makeRowBuilder(reader.fields(0), parsersOf(reader.fields(0)));
     assert.throws(() => builder(reader.rows(fieldsBlock.length / 4), rows), SyntaxError);
     assert.deepEqual(rows, [{ a: 1 }, { a: 2 }, { a: 3 }]);
@@ -372,7 +384,7 @@ describe('row builder', () => {
     const cells = [Buffer.from([0, 0, 1, 2]), Buffer.from([255, 0, 1]), null];
     const parsers = [types.getTypeParser(INT4, 'binary'), null, null];
     const fieldsBlock = fieldsEvent(columns);
-    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent([cells], 2)));
+    const reader = new EventReader(memoryOf(fieldsBlock, rowsEvent([cells], 2, undefined, columns)));
     const rows = [];
     makeRowBuilder(reader.fields(0), parsers)(reader.rows(fieldsBlock.length / 4), rows);
     reader.bytes.fill(0);

@@ -5,13 +5,20 @@
 #include "client.h"
 #include "core/alloc.h"
 #include "pg/detail.h"
+#include "pg/layout.h"
 #include "pg/rows.h"
+#include "pg/unicode.h"
 
-static PGresult *result_of(int columns, int rows, const char *const *cells) {
+enum { JSON = 114, INT4 = 23, TEXT = 25, JSONB = 3802 };
+
+static PGresult *typed_result(const Oid *types, int columns, int rows, const char *const *cells) {
   PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
   PGresAttDesc attributes[8];
   memset(attributes, 0, sizeof attributes);
-  for (int i = 0; i < columns; i++) attributes[i].name = "c";
+  for (int i = 0; i < columns; i++) {
+    attributes[i].name = "c";
+    attributes[i].typid = types == NULL ? TEXT : types[i];
+  }
   assert_int_equal(PQsetResultAttrs(result, columns, attributes), 1);
   for (int i = 0; i < rows * columns; i++) {
     const char *cell = cells[i];
@@ -21,29 +28,48 @@ static PGresult *result_of(int columns, int rows, const char *const *cells) {
   return result;
 }
 
+static PGresult *result_of(int columns, int rows, const char *const *cells) {
+  return typed_result(NULL, columns, rows, cells);
+}
+
+static const int32_t *arrays_of(const keel_event *event) {
+  ptrdiff_t cells = (ptrdiff_t)event->words[KEEL__R_ROWS] * event->words[KEEL__R_COLUMNS];
+  return event->words + KEEL__R_ENDS + cells;
+}
+
 static const char *text_of(const keel_event *event) {
-  int cells = event->words[KEEL__R_ROWS] * event->words[KEEL__R_COLUMNS];
-  return (const char *)(event->words + KEEL__R_ENDS + cells);
+  return (const char *)(arrays_of(event) + event->words[KEEL__R_JSON]);
 }
 
 /* A block of the rows from *row on, as many as it takes. */
 static keel_event *block_of(keel__rows *rows, const PGresult *result, int *row, bool utf16) {
   keel__rows_added added = KEEL__ROWS_ADDED;
+  rows->for_javascript = utf16;
   while (*row < PQntuples(result) && (added = keel__rows_add(rows, result, *row)) == KEEL__ROWS_ADDED) ++*row;
   assert_int_not_equal(added, KEEL__ROWS_NO_MEMORY);
-  return keel__rows_take(rows, utf16);
+  return keel__rows_take(rows);
 }
 
-static keel_event *first_block(const char *const *cells, int columns, int rows, bool utf16) {
+static keel_event *typed_block(const Oid *types, const char *const *cells, int columns, int rows,
+                               bool utf16) {
   keel__rows scratch = {0};
   int row = 0;
-  PGresult *result = result_of(columns, rows, cells);
+  PGresult *result = typed_result(types, columns, rows, cells);
   keel_event *event = block_of(&scratch, result, &row, utf16);
   assert_non_null(event);
   assert_int_equal(row, rows);
   PQclear(result);
   keel__rows_destroy(&scratch);
   return event;
+}
+
+static keel_event *first_block(const char *const *cells, int columns, int rows, bool utf16) {
+  return typed_block(NULL, cells, columns, rows, utf16);
+}
+
+static void assert_text(const keel_event *event, const char *expected) {
+  assert_int_equal(event->words[KEEL__R_TEXT_BYTES], strlen(expected));
+  assert_memory_equal(text_of(event), expected, strlen(expected));
 }
 
 static void ascii_cells_and_nulls(void **state) {
@@ -160,14 +186,14 @@ static void blocks_are_bounded(void **state) {
 /* As in the single-row mode: a result for every row, all of them gone before the block is made. */
 static void rows_of_many_results(void **state) {
   (void)state;
-  keel__rows scratch = {0};
+  keel__rows scratch = {.for_javascript = true};
   const char *cells[] = {"a", "\xc3\xa9", NULL, "b"};
   for (int i = 0; i < 4; i++) {
     PGresult *result = result_of(1, 1, cells + i);
     assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
     PQclear(result);
   }
-  keel_event *event = keel__rows_take(&scratch, true);
+  keel_event *event = keel__rows_take(&scratch);
   int32_t ends[] = {1, 2, ~2, 3};
   assert_int_equal(event->words[KEEL__R_ROWS], 4);
   assert_int_equal(event->words[KEEL__R_OFFSETS], KEEL__OFFSETS_UTF16);
@@ -179,15 +205,133 @@ static void rows_of_many_results(void **state) {
 
 static void rows_without_columns(void **state) {
   (void)state;
-  keel__rows scratch = {0};
+  keel__rows scratch = {.for_javascript = true};
   PGresult *result = result_of(0, 0, NULL);
   assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
   assert_int_equal(keel__rows_add(&scratch, result, 0), KEEL__ROWS_ADDED);
-  keel_event *event = keel__rows_take(&scratch, true);
+  keel_event *event = keel__rows_take(&scratch);
   assert_int_equal(event->words[KEEL__R_ROWS], 2);
   assert_int_equal(event->words[KEEL__R_TEXT_BYTES], 0);
   keel_event_free(event);
   PQclear(result);
+  keel__rows_destroy(&scratch);
+}
+
+/* ---------------------------------------------------------------- apart, for JavaScript */
+
+static const Oid MIXED[] = {INT4, TEXT, JSONB, JSON};
+
+static void few_rows_are_one_text(void **state) {
+  (void)state;
+  const char *cells[] = {"17", "one", "{}", NULL, NULL, "two", "[1,2]", "null"};
+  keel_event *event = typed_block(MIXED, cells, 4, 2, true);
+  assert_text(event, "onetwo17[{},[1,2]][null]");
+  int32_t ends[] = {8, 3, 11, ~19, ~8, 6, 17, 23}, arrays[] = {8, 18};
+  assert_int_equal(event->words[KEEL__R_KEPT_BYTES], 6);
+  assert_int_equal(event->words[KEEL__R_READ_FROM], 6);
+  assert_int_equal(event->words[KEEL__R_JSON], 2);
+  assert_memory_equal(event->words + KEEL__R_ENDS, ends, sizeof ends);
+  assert_memory_equal(arrays_of(event), arrays, sizeof arrays);
+  keel_event_free(event);
+}
+
+enum { MANY = KEEL__ROWS_APART };
+
+static void many_rows_are_two_texts(void **state) {
+  (void)state;
+  const char *cells[MANY * 4];
+  for (int i = 0; i < MANY * 4; i += 4)
+    cells[i] = "7", cells[i + 1] = "ab", cells[i + 2] = cells[i + 3] = NULL;
+  cells[4 * 2 + 2] = "1";
+  cells[4 * 5 + 2] = "23";
+  keel_event *event = typed_block(MIXED, cells, 4, MANY, true);
+  assert_text(event, "abababababababab77777777[1,23][]");
+  int32_t third[] = {3, 6, 10, ~15}, sixth[] = {6, 12, 13, ~15}, last[] = {8, 16, ~14, ~15},
+          arrays[] = {8, 14};
+  const int32_t *ends = event->words + KEEL__R_ENDS;
+  assert_int_equal(event->words[KEEL__R_KEPT_BYTES], 16);
+  assert_int_equal(event->words[KEEL__R_READ_FROM], 0);
+  assert_memory_equal(ends + (ptrdiff_t)4 * 2, third, sizeof third);
+  assert_memory_equal(ends + (ptrdiff_t)4 * 5, sixth, sizeof sixth);
+  assert_memory_equal(ends + (ptrdiff_t)4 * 7, last, sizeof last);
+  assert_memory_equal(arrays_of(event), arrays, sizeof arrays);
+  keel_event_free(event);
+}
+
+static void parts_in_utf16_units(void **state) {
+  (void)state;
+  const char *cells[] = {"1", "\xf0\x9f\x98\x80", "\"\xc3\xa9\"", "2", "3", "x", "4", "5"};
+  keel_event *event = typed_block(MIXED, cells, 4, 2, true);
+  assert_text(event, "\xf0\x9f\x98\x80x13[\"\xc3\xa9\",4][2,5]");
+  int32_t ends[] = {4, 2, 9, 14, 5, 3, 11, 16}, arrays[] = {5, 12};
+  assert_int_equal(event->words[KEEL__R_OFFSETS], KEEL__OFFSETS_UTF16);
+  assert_int_equal(event->words[KEEL__R_KEPT_BYTES], 5);
+  assert_int_equal(event->words[KEEL__R_READ_FROM], 3);
+  assert_memory_equal(event->words + KEEL__R_ENDS, ends, sizeof ends);
+  assert_memory_equal(arrays_of(event), arrays, sizeof arrays);
+  keel_event_free(event);
+}
+
+/* A sequence is not one because two cells come to lie beside each other. */
+static void parts_that_are_not_utf8(void **state) {
+  (void)state;
+  const Oid types[] = {TEXT, INT4, TEXT};
+  const char *cells[MANY * 3];
+  for (int i = 0; i < MANY * 3; i += 3) cells[i] = "\xc3", cells[i + 1] = "1", cells[i + 2] = "\xa9";
+  keel_event *event = typed_block(types, cells, 3, MANY, true);
+  assert_text(event,
+              "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+              "11111111");
+  int32_t first[] = {1, 17, 2};
+  assert_int_equal(event->words[KEEL__R_OFFSETS], KEEL__OFFSETS_BYTES);
+  assert_int_equal(event->words[KEEL__R_READ_FROM], 16);
+  assert_memory_equal(event->words + KEEL__R_ENDS, first, sizeof first);
+  keel_event_free(event);
+}
+
+static void for_c_cells_lie_in_order(void **state) {
+  (void)state;
+  const char *cells[] = {"17", "one", "{}", NULL};
+  keel_event *event = typed_block(MIXED, cells, 4, 1, false);
+  uint32_t length = 0;
+  assert_text(event, "17one{}");
+  assert_memory_equal(keel_rows_value(event, 0, 2, &length), "{}", 2);
+  assert_null(keel_rows_value(event, 0, 3, &length));
+  keel_event_free(event);
+}
+
+static void assert_parts(const PGresult *result, bool for_javascript, const int *expected) {
+  keel_event *event = keel__event_fields(result, for_javascript);
+  assert_non_null(event);
+  for (int i = 0; i < 4; i++) {
+    const int32_t *field = event->words + 10 + (ptrdiff_t)i * KEEL__F_WORDS;
+    assert_int_equal(field[KEEL__F_PART], expected[i]);
+  }
+  keel_event_free(event);
+}
+
+static void fields_tell_where_cells_lie(void **state) {
+  (void)state;
+  PGresult *result = typed_result(MIXED, 4, 0, NULL);
+  assert_parts(result, true, (int[]){KEEL__PART_READ, KEEL__PART_KEPT, KEEL__PART_JSON, KEEL__PART_JSON});
+  assert_parts(result, false, (int[]){0, 0, 0, 0});
+  PQclear(result);
+}
+
+/* Results of any shape may follow one another. */
+static void a_wider_result_after_another(void **state) {
+  (void)state;
+  keel__rows scratch = {0};
+  const char *cells[] = {"1", "a", "2", "3"};
+  for (int columns = 1; columns <= 4; columns++) {
+    int row = 0;
+    PGresult *result = typed_result(MIXED, columns, 1, cells);
+    keel_event *event = block_of(&scratch, result, &row, true);
+    static const char *const TEXTS[] = {"1", "a1", "a1[2]", "a1[2][3]"};
+    assert_text(event, TEXTS[columns - 1]);
+    keel_event_free(event);
+    PQclear(result);
+  }
   keel__rows_destroy(&scratch);
 }
 
@@ -242,6 +386,13 @@ int main(void) {
       cmocka_unit_test(blocks_are_bounded),
       cmocka_unit_test(rows_of_many_results),
       cmocka_unit_test(rows_without_columns),
+      cmocka_unit_test(few_rows_are_one_text),
+      cmocka_unit_test(many_rows_are_two_texts),
+      cmocka_unit_test(parts_in_utf16_units),
+      cmocka_unit_test(parts_that_are_not_utf8),
+      cmocka_unit_test(for_c_cells_lie_in_order),
+      cmocka_unit_test(fields_tell_where_cells_lie),
+      cmocka_unit_test(a_wider_result_after_another),
       cmocka_unit_test(startup_errors_of_the_server),
       cmocka_unit_test(startup_errors_of_the_system),
   };
