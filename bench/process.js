@@ -24,7 +24,7 @@ function environment(ofContestant) {
  * @returns {Promise<{ figures?: object, failure?: string }>}
  */
 function measure(program, job, { execArgv = [] } = {}) {
-  const env = environment(CONTESTANTS[job.contestant].env);
+  const env = environment(CONTESTANTS[job.contestant]?.env);
   const child = fork(path.join(__dirname, program), [JSON.stringify(job)], { env, execArgv });
   const timer = setTimeout(() => child.kill('SIGKILL'), (job.atMost + GRACE_S) * 1000);
   let message;

@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const { CONTESTANTS } = require('../contestants');
 const { answer } = require('../process');
 const { fetching } = require('../workloads/rows');
+const { ALONE, decodingAlone } = require('./decoding');
 
 const ROWS = 100_000;
 const WARM_UP = 4;
@@ -46,15 +47,27 @@ class Delays {
   }
 }
 
-async function measure({ contestant, connection, results }) {
+async function fetchingBy(contestant, connection) {
   const driver = await CONTESTANTS[contestant].open({ ...connection, max: 1 });
   const { once } = await fetching(ROWS)(driver);
+  return { once, close: () => driver.close() };
+}
+
+async function taskOf(contestant, connection) {
+  if (contestant !== ALONE) return fetchingBy(contestant, connection);
+  return { once: await decodingAlone(connection, ROWS), close() {} };
+}
+
+async function measure({ contestant, connection, results }) {
+  const { once, close } = await taskOf(contestant, connection);
   for (let i = 0; i < WARM_UP; i++) await once();
   const delays = new Delays();
+  const begun = performance.now();
   for (let i = 0; i < results; i++) await once();
+  const took = performance.now() - begun;
   const all = delays.stop();
-  await driver.close();
-  return all;
+  await close();
+  return { delays: all, perResult: took / results };
 }
 
 answer(measure);

@@ -5,6 +5,7 @@
 const { describe } = require('../environment');
 const { leaveOut, runInTurn } = require('../rounds');
 const { TABLES } = require('../tables');
+const { ALONE } = require('./decoding');
 
 const RESULTS = 30;
 const AT_MOST_S = 60;
@@ -15,7 +16,7 @@ async function runDelays(cluster, options) {
   await cluster.psql('vacuum analyze');
   const left = leaveOut(options, cluster.config());
   const environment = await describe(cluster, options.contestants, []);
-  const contestants = await runInTurn('delays/child.js', options.contestants, rounds, {
+  const contestants = await runInTurn('delays/child.js', [...options.contestants, ALONE], rounds, {
     results: RESULTS,
     atMost: AT_MOST_S,
     connection: cluster.config(),

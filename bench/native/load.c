@@ -19,6 +19,7 @@ static const char TEXT[] = "select id, name, quantity from items where id = $1";
 typedef struct load {
   keel_engine *engine;
   keel_pool *pool;
+  keel_statement *statement; /* handed over once, as lib/statement-registry.js does */
   uint64_t submitted;
   uint64_t settled;
   uint64_t rows;
@@ -51,9 +52,7 @@ static void submit(load *load, size_t count) {
         .tag = tag,
         .kind = KEEL_QUERY,
         .timeout_ms = -1,
-        .text = TEXT,
-        .text_length = sizeof TEXT - 1,
-        .name = "find_item",
+        .statement = load->statement,
         .param_count = 1,
         .params = &params[key],
         .param_lengths = &lengths[key],
@@ -115,6 +114,8 @@ int main(int argc, char **argv) {
   size_t in_flight = strtoull(argv[3], NULL, 10);
   if (queries == 0 || in_flight == 0 || in_flight > MAX_IN_FLIGHT) fail("QUERIES > 0, IN_FLIGHT 1 to 1024");
   write_keys();
+  load.statement = keel_statement_new(TEXT, sizeof TEXT - 1, "find_item");
+  if (load.statement == NULL) fail("no memory");
   keel_engine_options_init(&engine_options);
   engine_options.utf16_offsets = 1; /* as for JavaScript */
   if (keel_engine_start(&engine_options, &load.engine) != KEEL_OK) fail("no engine");
@@ -124,6 +125,7 @@ int main(int argc, char **argv) {
   run(&load, queries, in_flight);
   close_pool(&load);
   keel_engine_stop(load.engine);
+  keel_statement_free(load.statement);
   if (load.rows != queries) fail("not every query had its row");
   return 0;
 }

@@ -1,9 +1,13 @@
 'use strict';
 
-/* `--profile`: what a W1 query costs, part by part, in counts that do not depend on how fast the machine is. */
+/*
+ * `--profile`: what a W1 query costs, part by part, in counts that do not depend on how fast the machine is; and what of W2 is
+ * the server's.
+ */
 
 const { describe } = require('../environment');
 const { TABLES } = require('../tables');
+const { serverTimes } = require('./formats');
 const { profileNative } = require('./native');
 const { allocatedBytes, allocationSites, systemCalls } = require('./node');
 
@@ -41,6 +45,7 @@ async function runProfile(cluster, { kind, contestants: names, queries }) {
   for (const name of names) contestants.push(await profileContestant(name, job, failures));
   const itself = { ...job, contestant: ITSELF };
   const own = await attempt(`bytes allocated, ${ITSELF}`, failures, () => allocatedBytes(itself));
+  const formats = await attempt("the server's work by format", failures, () => serverTimes(job));
   return {
     kind,
     date: new Date().toISOString(),
@@ -50,6 +55,7 @@ async function runProfile(cluster, { kind, contestants: names, queries }) {
     native,
     contestants,
     itself: own,
+    formats,
     failures,
   };
 }

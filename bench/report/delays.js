@@ -12,13 +12,14 @@ const most = (values) => Math.max(0, ...values);
 const blocked = ({ delay, onCpu, waited }) => Math.max(0, delay - onCpu - waited);
 
 const COLUMNS = [
-  ['longest delay, ms', (delays) => longest(delays).delay],
-  ['of it on a CPU', (delays) => longest(delays).onCpu],
-  ['waiting for one', (delays) => longest(delays).waited],
-  ['blocked', (delays) => blocked(longest(delays))],
-  [`delays over ${LIMIT_MS} ms`, (delays) => delays.filter(({ delay }) => delay > LIMIT_MS).length],
-  [`over ${LIMIT_MS} ms of CPU`, (delays) => delays.filter(({ onCpu }) => onCpu > LIMIT_MS).length],
-  ['most CPU in any, ms', (delays) => most(delays.map(({ onCpu }) => onCpu))],
+  ['a result, ms', ({ perResult }) => perResult],
+  ['longest delay, ms', ({ delays }) => longest(delays).delay],
+  ['of it on a CPU', ({ delays }) => longest(delays).onCpu],
+  ['waiting for one', ({ delays }) => longest(delays).waited],
+  ['blocked', ({ delays }) => blocked(longest(delays))],
+  [`delays over ${LIMIT_MS} ms`, ({ delays }) => delays.filter(({ delay }) => delay > LIMIT_MS).length],
+  [`over ${LIMIT_MS} ms of CPU`, ({ delays }) => delays.filter(({ onCpu }) => onCpu > LIMIT_MS).length],
+  ['most CPU in any, ms', ({ delays }) => most(delays.map(({ onCpu }) => onCpu))],
 ];
 
 function delaySections({ options, contestants }) {

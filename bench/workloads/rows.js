@@ -29,4 +29,5 @@ module.exports = [
   { name: 'W3', title: '100,000 rows of 10 mixed columns', callers: [1], start: fetching(100_000) },
 ];
 module.exports.COLUMNS = COLUMNS;
+module.exports.FETCH = FETCH;
 module.exports.fetching = fetching;

@@ -277,22 +277,22 @@ describe('bench: delays', () => {
 
   it('takes the longest of each round apart, and counts those that are too long', () => {
     const rounds = [
-      [delay(20, 5, 12), delay(18, 17, 0), delay(6, 6, 0)],
-      [delay(30, 9, 16), delay(22, 19, 1), delay(16, 3, 3)],
+      { perResult: 150, delays: [delay(20, 5, 12), delay(18, 17, 0), delay(6, 6, 0)] },
+      { perResult: 160, delays: [delay(30, 9, 16), delay(22, 19, 1), delay(16, 3, 3)] },
     ];
     const [{ rows }] = delaySections(result({ name: 'pgkeel', rounds, failures: [] }));
-    assert.deepEqual(rows[1], ['pgkeel', ...[25, 7, 14, 4, 2.5, 1, 18].map((figure) => number(figure))]);
+    assert.deepEqual(rows[1], ['pgkeel', ...[155, 25, 7, 14, 4, 2.5, 1, 18].map((figure) => number(figure))]);
   });
 
   it('names who failed, and shows a round without a delay as such', () => {
     const [{ rows, notes }] = delaySections(
       result(
         { name: 'pg', rounds: [undefined], failures: ['too slow\n  at once'] },
-        { name: 'pgkeel', rounds: [[], undefined], failures: [] },
+        { name: 'pgkeel', rounds: [{ perResult: 0, delays: [] }, undefined], failures: [] },
       ),
     );
     assert.deepEqual(notes, ['  pg failed: too slow']);
-    assert.deepEqual(rows[1], ['pgkeel', ...Array(7).fill(number(0))]);
+    assert.deepEqual(rows[1], ['pgkeel', ...Array(8).fill(number(0))]);
     assert.equal(rows.length, 2);
   });
 });
